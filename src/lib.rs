@@ -1,0 +1,7 @@
+//! Frostline: a from-scratch GPU kernel framework for transfer learning.
+//!
+//! Rooms, in the order in which they may know each other (`tests/house.rs` holds it):
+//! `error, shape <- gpu <- ops, optim <- graph <- nn <- weights, data <- train <- study, report <- cli`.
+
+pub mod error;
+pub mod shape;
