@@ -15,21 +15,11 @@ pub enum Error {
 
     /// Shapes that do not fit together, or a value an op cannot take.
     #[error("{op} '{layer}': {what}")]
-    Shape {
-        op: &'static str,
-        layer: String,
-        what: String,
-    },
+    Shape { op: &'static str, layer: String, what: String },
 
     /// Something is larger than the adapter or the memory budget allows.
     #[error("{what} needs {needed} bytes, {limit_name} is {limit}; {cure}")]
-    TooLarge {
-        what: String,
-        needed: u64,
-        limit_name: &'static str,
-        limit: u64,
-        cure: String,
-    },
+    TooLarge { what: String, needed: u64, limit_name: &'static str, limit: u64, cure: String },
 
     /// A weight or checkpoint file that cannot be used.
     #[error("{}: {what}", path.display())]
@@ -41,11 +31,7 @@ pub enum Error {
 
     /// The operating system said no.
     #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: std::io::Error },
 
     /// A setting that makes no sense; names the setting and what it takes.
     #[error("{0}")]
@@ -66,27 +52,17 @@ impl Error {
     /// For `map_err` on file operations: `action` is a verb, as in "cannot read FILE: ...".
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
         let path = path.to_path_buf();
-        move |source| Error::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Error::Io { action, path, source }
     }
 
     /// A weight file at `path` that cannot be used.
     pub fn weights(path: &Path, what: impl Into<String>) -> Error {
-        Error::Weights {
-            path: path.to_path_buf(),
-            what: what.into(),
-        }
+        Error::Weights { path: path.to_path_buf(), what: what.into() }
     }
 
     /// An image or image folder at `path` that cannot be used.
     pub fn data(path: &Path, what: impl Into<String>) -> Error {
-        Error::Data {
-            path: path.to_path_buf(),
-            what: what.into(),
-        }
+        Error::Data { path: path.to_path_buf(), what: what.into() }
     }
 }
 
@@ -102,10 +78,7 @@ pub fn unknown(kind: &str, asked: &str, known: &[impl AsRef<str>]) -> Error {
         .min();
     let hint = nearest.map_or(String::new(), |(_, k)| format!("; did you mean '{k}'?"));
     let names: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
-    Error::Usage(format!(
-        "unknown {kind} '{asked}'{hint} (known: {})",
-        names.join(", ")
-    ))
+    Error::Usage(format!("unknown {kind} '{asked}'{hint} (known: {})", names.join(", ")))
 }
 
 #[cfg(test)]

@@ -4,4 +4,6 @@
 //! `error, shape <- gpu <- ops, optim <- graph <- nn <- weights, data <- train <- study, report <- cli`.
 
 pub mod error;
+pub mod gpu;
+pub mod ops;
 pub mod shape;

@@ -24,10 +24,7 @@ impl Shape {
         assert!((1..=4).contains(&dims.len()), "rank {} shape", dims.len());
         let mut all = [1; 4];
         all[..dims.len()].copy_from_slice(dims);
-        Shape {
-            dims: all,
-            rank: dims.len() as u8,
-        }
+        Shape { dims: all, rank: dims.len() as u8 }
     }
 
     pub fn dims(&self) -> &[usize] {

@@ -1,0 +1,238 @@
+//! An opened adapter: buffers, transfers, kernels.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use crate::error::{Error, Result};
+use crate::gpu::adapter::{self, Choice, Info};
+use crate::gpu::buffer::Buffer;
+use crate::gpu::caps::{Caps, Class};
+use crate::gpu::kernel::Kernel;
+use crate::gpu::pipeline::{Build, Cache, Pipeline, Slot};
+
+/// Staging memory for one write; larger uploads go in pieces so that staging never doubles a large weight.
+const UPLOAD_CHUNK: usize = 16 << 20;
+
+/// A device with all of its adapter's limits, and everything that was compiled on it.
+pub struct Device {
+    pub(super) raw: wgpu::Device,
+    pub(super) queue: wgpu::Queue,
+    info: Info,
+    why: String,
+    pipelines: Cache,
+    live: Arc<AtomicU64>,
+    failure: Arc<Mutex<Option<String>>>,
+}
+
+/// What to change about an adapter before opening it: for tests and for people who hunt a driver's bug.
+#[derive(Clone, Debug, Default)]
+pub struct Restrict {
+    /// Parameters in uniform buffers even where the adapter has immediates.
+    pub no_immediates: bool,
+    /// No subgroup operations.
+    pub no_subgroups: bool,
+}
+
+impl Device {
+    /// Opens an adapter with all of its limits raised.
+    ///
+    /// # Errors
+    /// No adapter fits `choice`, or the driver refuses to open it.
+    pub fn open(choice: &Choice) -> Result<Device> {
+        Device::open_restricted(choice, &Restrict::default())
+    }
+
+    /// As [`Device::open`], with parts of the adapter left unused.
+    pub fn open_restricted(choice: &Choice, restrict: &Restrict) -> Result<Device> {
+        let mut all = adapter::candidates();
+        let infos: Vec<Info> = all.iter().map(|c| c.info.clone()).collect();
+        let (index, why) = adapter::choose(&infos, choice)?;
+        let adapter::Candidate { adapter, mut info } = all.swap_remove(index);
+        if restrict.no_immediates {
+            info.caps.immediates = 0;
+        }
+        if restrict.no_subgroups {
+            info.caps.lanes = None;
+        }
+        let (raw, queue) = open_adapter(&adapter)
+            .map_err(|e| Error::Device(format!("cannot open {info}: {e}; try --adapter cpu")))?;
+        let failure = watch(&raw);
+        Ok(Device { raw, queue, info, why, pipelines: Cache::default(), live: Arc::default(), failure })
+    }
+
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// Why this adapter was chosen, in words.
+    pub fn why(&self) -> &str {
+        &self.why
+    }
+
+    pub fn caps(&self) -> &Caps {
+        &self.info.caps
+    }
+
+    /// Bytes of all live buffers made by [`Device::buffer`].
+    pub fn live_bytes(&self) -> u64 {
+        self.live.load(Ordering::Relaxed)
+    }
+
+    /// Number of kernels compiled so far.
+    pub fn compiled(&self) -> usize {
+        self.pipelines.len()
+    }
+
+    /// A zeroed storage buffer of `bytes`, rounded up to whole words.
+    ///
+    /// # Errors
+    /// More than the adapter allows for one buffer, or out of memory.
+    pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
+        let bytes = bytes.max(4).next_multiple_of(4);
+        let limit = self.caps().max_buffer;
+        if bytes > limit {
+            return Err(self.too_large(label, bytes, "the largest buffer of this adapter", limit));
+        }
+        let scope = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let raw = self.raw.create_buffer(&wgpu::BufferDescriptor {
+            label: Some(label),
+            size: bytes,
+            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        match pollster::block_on(scope.pop()) {
+            Some(_) => Err(self.too_large(label, bytes, "what the device has left", self.live_bytes())),
+            None => Ok(Buffer::new(raw, self.live.clone())),
+        }
+    }
+
+    fn too_large(&self, label: &str, bytes: u64, limit_name: &'static str, limit: u64) -> Error {
+        Error::TooLarge {
+            what: label.to_owned(),
+            needed: bytes,
+            limit_name,
+            limit,
+            cure: "use a smaller --batch, --input or head".to_owned(),
+        }
+    }
+
+    /// The compiled form of `kernel`, compiled on first use.
+    ///
+    /// # Errors
+    /// The WGSL does not compile on this device.
+    pub fn pipeline(&self, kernel: &Kernel, slots: &[Slot], build: Build) -> Result<Arc<Pipeline>> {
+        let immediates = self.caps().immediates.min(128);
+        self.pipelines.get(&self.raw, immediates, kernel, slots, build)
+    }
+
+    /// Writes `bytes` at `offset`, in chunks, ordered before later submissions.
+    pub fn upload(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
+        for (index, chunk) in bytes.chunks(UPLOAD_CHUNK).enumerate() {
+            let at = offset + (index * UPLOAD_CHUNK) as u64;
+            match chunk.len() % 4 {
+                0 => self.queue.write_buffer(&buffer.raw, at, chunk),
+                _ => {
+                    let mut padded = chunk.to_vec();
+                    padded.resize(chunk.len().next_multiple_of(4), 0);
+                    self.queue.write_buffer(&buffer.raw, at, &padded);
+                }
+            }
+            if chunk.len() == UPLOAD_CHUNK {
+                self.queue.submit([]);
+            }
+        }
+    }
+
+    /// Reads `bytes` bytes from `offset`, after everything submitted so far.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub fn download(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        let whole = bytes.next_multiple_of(4);
+        let staging = self.raw.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read back"),
+            size: whole,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        encoder.copy_buffer_to_buffer(&buffer.raw, offset, &staging, 0, whole);
+        self.queue.submit([encoder.finish()]);
+        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
+        self.wait()?;
+        let view = staging
+            .slice(..)
+            .get_mapped_range()
+            .map_err(|e| Error::Device(format!("cannot read back: {e}")))?;
+        Ok(view[..bytes as usize].to_vec())
+    }
+
+    /// Waits for everything submitted so far.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub fn wait(&self) -> Result<()> {
+        self.raw.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Device(e.to_string()))?;
+        self.check()
+    }
+
+    /// The first failure that the driver reported since the device was opened.
+    pub(super) fn check(&self) -> Result<()> {
+        let failure = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        match &*failure {
+            Some(what) => Err(Error::Device(format!(
+                "{} failed: {what}; run 'frostline doctor', or try --adapter cpu",
+                self.info
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// A cautious guess, only used to keep submissions short.
+    pub(super) fn flops_per_second(&self) -> f64 {
+        match self.caps().class {
+            Class::Cpu => 2e10,
+            Class::Integrated | Class::Other => 3e11,
+            Class::Discrete => 3e12,
+        }
+    }
+}
+
+fn open_adapter(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue), wgpu::RequestDeviceError> {
+    let wanted = wgpu::Features::SUBGROUP
+        | wgpu::Features::SHADER_F16
+        | wgpu::Features::TIMESTAMP_QUERY
+        | wgpu::Features::IMMEDIATES
+        | wgpu::Features::PIPELINE_CACHE
+        | wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX;
+    pollster::block_on(adapter.request_device(&wgpu::DeviceDescriptor {
+        label: Some("frostline"),
+        required_features: adapter.features() & wanted,
+        required_limits: adapter.limits(),
+        // SAFETY: cooperative matrices are experimental in wgpu 30; kernels that use them are compared with the
+        // reference before they are chosen.
+        experimental_features: unsafe { wgpu::ExperimentalFeatures::enabled() },
+        memory_hints: wgpu::MemoryHints::Performance,
+        trace: wgpu::Trace::Off,
+    }))
+}
+
+/// Collects what the driver reports outside of any call, instead of wgpu's default panic.
+fn watch(device: &wgpu::Device) -> Arc<Mutex<Option<String>>> {
+    let failure: Arc<Mutex<Option<String>>> = Arc::default();
+    let record = |cell: &Arc<Mutex<Option<String>>>| {
+        let cell = cell.clone();
+        move |what: String| {
+            let mut first = cell.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            first.get_or_insert(what);
+        }
+    };
+    let (on_error, on_loss) = (record(&failure), record(&failure));
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+    device.set_device_lost_callback(move |reason, message| {
+        if reason != wgpu::DeviceLostReason::Destroyed {
+            on_loss(format!("device lost: {message}"));
+        }
+    });
+    failure
+}

@@ -1,0 +1,87 @@
+//! A kernel: hand-written WGSL plus the constants that specialise it. Plain data; compiled in `pipeline`.
+
+use std::fmt;
+
+/// A shared bit of WGSL that stands before a kernel's own file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Piece {
+    pub name: &'static str,
+    pub source: &'static str,
+}
+
+/// One entry point of one WGSL file, with the constants of its header.
+///
+/// Shapes and strides are never constants here: they travel in the parameter block `p` of each dispatch, so that
+/// one compiled kernel serves every shape.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Kernel {
+    /// The file's stem, such as `conv2d_subgroup`.
+    pub file: &'static str,
+    pub source: &'static str,
+    pub entry: &'static str,
+    pub pieces: Vec<Piece>,
+    pub consts: Vec<(&'static str, u32)>,
+}
+
+impl Kernel {
+    pub fn new(file: &'static str, source: &'static str, entry: &'static str) -> Kernel {
+        Kernel { file, source, entry, pieces: Vec::new(), consts: Vec::new() }
+    }
+
+    pub fn with(mut self, name: &'static str, value: u32) -> Kernel {
+        self.consts.push((name, value));
+        self
+    }
+
+    pub fn piece(mut self, piece: Piece) -> Kernel {
+        self.pieces.push(piece);
+        self
+    }
+
+    /// The complete module: header, pieces, file.
+    ///
+    /// `bindings` are the names of the storage bindings in order. Each gets a constant `<name>_at`, the index of the
+    /// tensor's first element within its binding: 0 in a program, `guard` where a trial has put guard words before it.
+    /// `immediates` says whether the parameter block is a push constant or a uniform.
+    pub fn wgsl(&self, bindings: &[&str], guard: u32, immediates: bool) -> String {
+        let mut text = String::with_capacity(self.source.len() + 1024);
+        for (name, value) in &self.consts {
+            text.push_str(&format!("const {name}: u32 = {value}u;\n"));
+        }
+        for name in bindings {
+            text.push_str(&format!("const {name}_at: u32 = {guard}u;\n"));
+        }
+        if self.source.contains("struct P ") {
+            text.push_str(if immediates {
+                "var<immediate> p: P;\n"
+            } else {
+                "@group(1) @binding(0) var<uniform> p: P;\n"
+            });
+        }
+        for piece in &self.pieces {
+            text.push_str(piece.source);
+        }
+        text.push_str(self.source);
+        text
+    }
+}
+
+/// `conv2d_subgroup.forward[LANES=8]`
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.file, self.entry)?;
+        let consts = self.consts.iter().map(|(name, value)| format!("{name}={value}"));
+        let pieces = self.pieces.iter().map(|piece| piece.name.to_owned());
+        let all: Vec<String> = consts.chain(pieces).collect();
+        if !all.is_empty() {
+            write!(f, "[{}]", all.join(","))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}

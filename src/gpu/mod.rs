@@ -1,0 +1,16 @@
+//! The device: which adapter, what it can do, its buffers and its compiled kernels.
+
+pub mod adapter;
+pub mod buffer;
+pub mod caps;
+pub mod device;
+pub mod kernel;
+pub mod launch;
+pub mod pipeline;
+
+pub use buffer::Buffer;
+pub use caps::{Caps, Class};
+pub use device::Device;
+pub use kernel::{Kernel, Piece};
+pub use launch::Launch;
+pub use pipeline::Pipeline;

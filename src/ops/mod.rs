@@ -1,0 +1,206 @@
+//! The op contract, and the ops: everything about an op stands in one Rust file and the WGSL of the same stem.
+//!
+//! An op states its shape rule, its parameters, its lowering to steps, its cost and its plain-loop reference. It knows
+//! nothing of freezing, memory, or devices: the backward lowering is told which gradients are wanted, and what it keeps
+//! from the forward pass is what its backward steps read.
+
+pub mod cases;
+pub mod pieces;
+pub mod reference;
+pub mod step;
+pub mod trial;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::gpu::Caps;
+use crate::shape::Shape;
+
+pub use cases::Case;
+pub use reference::{Array, Given, Gradients};
+pub use step::{Access, Live, Now, Operand, Part, Step, Word};
+
+/// How the elements of a tensor are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dtype {
+    F32,
+    /// Class ids.
+    U32,
+    /// Pixels and pool positions, four to a word.
+    U8,
+}
+
+impl Dtype {
+    /// Bytes of `elements` elements, in whole words.
+    pub fn bytes(self, elements: u64) -> u64 {
+        match self {
+            Dtype::F32 | Dtype::U32 => elements.saturating_mul(4),
+            Dtype::U8 => elements.next_multiple_of(4),
+        }
+    }
+}
+
+/// A variant of a kernel; the rungs of the ladder from readable to fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// One output element per invocation: the definition, and what the others are compared with.
+    Naive,
+    /// One subgroup per workgroup, broadcast by shuffle, a large register tile: the form for software drivers.
+    Subgroup,
+    /// Shared-memory tiles and register tiles: the form for GPUs.
+    Tiled,
+}
+
+impl Rung {
+    pub fn name(self) -> &'static str {
+        match self {
+            Rung::Naive => "naive",
+            Rung::Subgroup => "subgroup",
+            Rung::Tiled => "tiled",
+        }
+    }
+}
+
+/// The rung of each part of one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rungs {
+    pub forward: Rung,
+    pub d_x: Rung,
+    pub d_w: Rung,
+}
+
+impl Rungs {
+    pub fn all(rung: Rung) -> Rungs {
+        Rungs { forward: rung, d_x: rung, d_w: rung }
+    }
+}
+
+/// A parameter that an op asks for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ParamSpec {
+    /// Keras' name: `kernel` or `bias`.
+    pub name: &'static str,
+    pub shape: Shape,
+    /// (fan in, fan out) of a kernel; `None` starts at zero.
+    pub fans: Option<(u64, u64)>,
+}
+
+/// Where an op is lowered: its shapes (batch included), the adapter's abilities and the chosen rungs.
+#[derive(Clone, Copy)]
+pub struct Site<'a> {
+    pub x: &'a [Shape],
+    pub y: Shape,
+    pub caps: &'a Caps,
+    pub rungs: Rungs,
+    pub training: bool,
+    /// A number that differs from layer to layer, for random numbers.
+    pub layer: u32,
+}
+
+/// Which gradients somebody needs. What nobody needs is `false` here and no step may write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wants {
+    pub d_x: Vec<bool>,
+    pub d_params: Vec<bool>,
+}
+
+impl Wants {
+    pub fn any(&self) -> bool {
+        self.d_x.iter().chain(&self.d_params).any(|&wanted| wanted)
+    }
+}
+
+/// The steps of one lowering and the sizes of their scratch tensors in bytes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Lowered {
+    pub steps: Vec<Step>,
+    pub scratch: Vec<u64>,
+}
+
+impl Lowered {
+    pub fn push(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// Asks for `elements` f32 that live within this lowering only.
+    pub fn scratch(&mut self, elements: u64) -> Operand {
+        self.scratch.push(Dtype::F32.bytes(elements));
+        Operand::Scratch(self.scratch.len() - 1)
+    }
+}
+
+impl From<Step> for Lowered {
+    fn from(step: Step) -> Lowered {
+        Lowered { steps: vec![step], scratch: Vec::new() }
+    }
+}
+
+/// The op contract.
+pub trait Op: fmt::Debug + Send + Sync {
+    /// The op's name, which is the stem of its files.
+    fn kind(&self) -> &'static str;
+
+    /// The shape rule, and the only method that can fail.
+    ///
+    /// # Errors
+    /// What does not fit, in words; the graph adds the op and the layer.
+    fn output(&self, x: &[Shape]) -> Result<Shape, String>;
+
+    fn params(&self, _x: &[Shape]) -> Vec<ParamSpec> {
+        Vec::new()
+    }
+
+    /// The auxiliary tensor that the forward pass writes, where there is one.
+    fn aux(&self, _x: &[Shape]) -> Option<(Shape, Dtype)> {
+        None
+    }
+
+    fn input_dtype(&self, _index: usize) -> Dtype {
+        Dtype::F32
+    }
+
+    /// Whether a gradient with respect to this input exists at all.
+    fn differentiable(&self, index: usize) -> bool {
+        self.input_dtype(index) == Dtype::F32
+    }
+
+    /// The output is the input under another shape, and no step is needed.
+    fn is_view(&self, _training: bool) -> bool {
+        false
+    }
+
+    /// Two runs differ: nothing behind it can be cached.
+    fn is_stochastic(&self) -> bool {
+        false
+    }
+
+    /// A loss: its backward pass starts the sweep and reads no `d_y`.
+    fn is_loss(&self) -> bool {
+        false
+    }
+
+    /// Multiply-adds of the forward pass; `d_x` and `d_w` of a matrix-like op each cost the same.
+    fn macs(&self, _x: &[Shape]) -> u64 {
+        0
+    }
+
+    /// The rungs that can compute `part` here, the default first.
+    fn rungs(&self, _part: Part, _site: &Site) -> Vec<Rung> {
+        vec![Rung::Naive]
+    }
+
+    fn forward(&self, site: &Site) -> Lowered;
+
+    /// Steps for the wanted gradients and for nothing else.
+    fn backward(&self, site: &Site, wants: &Wants) -> Lowered;
+
+    /// The forward pass in plain loops: the specification.
+    fn reference(&self, given: Given) -> Array;
+
+    /// The backward pass in plain loops, proven by finite differences of [`Op::reference`].
+    fn reference_backward(&self, given: Given, y: &Array, d_y: &Array) -> Gradients;
+}
+
+/// Ops are shared between graphs.
+pub type OpRef = Arc<dyn Op>;

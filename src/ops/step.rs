@@ -1,0 +1,227 @@
+//! Steps: what an op lowers to. Plain values that say which kernel reads and writes what; no device in sight.
+
+use std::ops::Range;
+
+use crate::gpu::Kernel;
+use crate::gpu::pipeline::Slot;
+
+/// A tensor as an op names it; the plan turns it into a buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// The i-th input.
+    X(usize),
+    /// The i-th parameter.
+    Param(usize),
+    Y,
+    /// The auxiliary result that the forward pass leaves for the backward pass (or for metrics).
+    Aux,
+    /// Lives only within one lowering.
+    Scratch(usize),
+    DY,
+    DX(usize),
+    DParam(usize),
+    /// Optimizer state.
+    State(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    Read,
+    /// Every element is overwritten.
+    Write,
+    /// Read and written in place.
+    Update,
+    /// A destination that the planner fills by Write or by Add; see [`Word::Accumulate`].
+    Gradient,
+}
+
+/// One storage binding of a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binding {
+    /// The name of the variable in the WGSL file.
+    pub name: &'static str,
+    pub operand: Operand,
+    pub access: Access,
+    /// Bytes of the tensor that are bound; all of it where `None`.
+    pub window: Option<Range<u64>>,
+}
+
+/// One word of the parameter block `p`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Word {
+    U32(u32),
+    F32(f32),
+    /// 1 where the planner wants the gradient added to what is there, else 0.
+    Accumulate(Operand),
+    /// Known only when the step runs.
+    Live(Live),
+}
+
+/// Values that change from step to step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Live {
+    Seed,
+    /// Number of the optimizer step, from 0.
+    Iteration,
+    /// Index of this micro-batch's first sample within the whole batch.
+    FirstSample,
+    /// 1 / samples in the whole batch.
+    LossScale,
+    LearningRate,
+}
+
+/// The current [`Live`] values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Now {
+    pub seed: u32,
+    pub iteration: u32,
+    pub first_sample: u32,
+    pub loss_scale: f32,
+    pub learning_rate: f32,
+}
+
+impl Now {
+    pub fn word(&self, live: Live) -> u32 {
+        match live {
+            Live::Seed => self.seed,
+            Live::Iteration => self.iteration,
+            Live::FirstSample => self.first_sample,
+            Live::LossScale => self.loss_scale.to_bits(),
+            Live::LearningRate => self.learning_rate.to_bits(),
+        }
+    }
+}
+
+/// Which part of a layer's work a step belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Forward,
+    DX,
+    /// Gradients of parameters: kernel and bias.
+    DW,
+    Update,
+}
+
+impl Part {
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Forward => "forward",
+            Part::DX => "d_x",
+            Part::DW => "d_w",
+            Part::Update => "update",
+        }
+    }
+}
+
+/// One dispatch: a kernel, what it reads and writes, its parameter block and its grid.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    pub kernel: Kernel,
+    pub part: Part,
+    pub bindings: Vec<Binding>,
+    pub words: Vec<Word>,
+    pub groups: [u32; 3],
+    pub flops: u64,
+}
+
+impl Step {
+    pub fn new(kernel: Kernel, part: Part) -> Step {
+        Step { kernel, part, bindings: Vec::new(), words: Vec::new(), groups: [1; 3], flops: 0 }
+    }
+
+    fn bind(mut self, name: &'static str, operand: Operand, access: Access) -> Step {
+        self.bindings.push(Binding { name, operand, access, window: None });
+        self
+    }
+
+    pub fn read(self, name: &'static str, operand: Operand) -> Step {
+        self.bind(name, operand, Access::Read)
+    }
+
+    pub fn write(self, name: &'static str, operand: Operand) -> Step {
+        self.bind(name, operand, Access::Write)
+    }
+
+    pub fn update(self, name: &'static str, operand: Operand) -> Step {
+        self.bind(name, operand, Access::Update)
+    }
+
+    pub fn gradient(self, name: &'static str, operand: Operand) -> Step {
+        self.bind(name, operand, Access::Gradient)
+    }
+
+    /// Narrows the latest binding to a range of bytes of its tensor.
+    pub fn window(mut self, bytes: Range<u64>) -> Step {
+        let last = self.bindings.last_mut().expect("a window follows its binding");
+        last.window = Some(bytes);
+        self
+    }
+
+    /// Appends words of sizes and counts to the parameter block.
+    pub fn sizes(mut self, values: &[usize]) -> Step {
+        self.words.extend(values.iter().map(|&v| Word::U32(v as u32)));
+        self
+    }
+
+    pub fn word(mut self, word: Word) -> Step {
+        self.words.push(word);
+        self
+    }
+
+    pub fn groups(mut self, groups: [u32; 3]) -> Step {
+        self.groups = groups;
+        self
+    }
+
+    pub fn flops(mut self, flops: u64) -> Step {
+        self.flops = flops;
+        self
+    }
+
+    /// The layout that the compiled kernel needs.
+    pub fn slots(&self) -> Vec<Slot> {
+        let slot = |b: &Binding| Slot { name: b.name, writes: b.access != Access::Read };
+        self.bindings.iter().map(slot).collect()
+    }
+
+    /// The parameter block as words; `accumulate` answers for each gradient destination.
+    pub fn block(&self, now: &Now, accumulate: impl Fn(Operand) -> bool) -> Vec<u32> {
+        let word = |word: &Word| match *word {
+            Word::U32(value) => value,
+            Word::F32(value) => value.to_bits(),
+            Word::Accumulate(operand) => u32::from(accumulate(operand)),
+            Word::Live(live) => now.word(live),
+        };
+        self.words.iter().map(word).collect()
+    }
+}
+
+/// Invocations of one group of the kernels that compute one element per invocation; `SIZE` in their WGSL.
+pub const FLAT_SIZE: u64 = 64;
+
+/// A grid of at least `count` groups that stays under `max` per dimension; kernels skip what is beyond.
+pub fn grid(count: u64, max: u32) -> [u32; 3] {
+    let max = u64::from(max);
+    let rows = count.div_ceil(max).max(1);
+    [count.div_ceil(rows).max(1) as u32, rows as u32, 1]
+}
+
+/// The grid of a kernel that computes one element per invocation.
+pub fn flat_grid(elements: u64, max: u32) -> [u32; 3] {
+    grid(elements.div_ceil(FLAT_SIZE), max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn grids_cover_the_count_and_respect_the_limit() {
+        for count in [0, 1, 7, 65_535, 65_536, 1_000_000, 40_000_000] {
+            let [x, y, z] = grid(count, 65_535);
+            assert!(u64::from(x) * u64::from(y) >= count && x <= 65_535 && y <= 65_535 && z == 1);
+            assert!(u64::from(x) * u64::from(y) <= count + u64::from(y), "{count}: {x} x {y}");
+        }
+    }
+}
