@@ -5,6 +5,9 @@
 //! from the forward pass is what its backward steps read.
 
 pub mod cases;
+pub mod conv2d;
+pub mod dense;
+pub mod fused;
 pub mod pieces;
 pub mod reference;
 pub mod step;
