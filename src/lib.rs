@@ -5,5 +5,7 @@
 
 pub mod error;
 pub mod gpu;
+pub mod graph;
 pub mod ops;
+pub mod optim;
 pub mod shape;
