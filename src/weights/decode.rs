@@ -92,6 +92,8 @@ pub(super) fn f16_bytes(
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn one(dtype: Dtype, big_endian: bool, bytes: &[u8]) -> f32 {
@@ -125,7 +127,7 @@ mod tests {
     fn chunks_join_without_a_seam() {
         let expected: Vec<f32> = (0..CHUNK / 4 + 3).map(|i| i as f32).collect();
         let mut bytes = Vec::new();
-        f32_bytes(&expected, |part| Ok(bytes.extend_from_slice(part))).unwrap();
+        f32_bytes(&expected, |part| bytes.write_all(part)).unwrap();
         let mut read = vec![0.0; expected.len()];
         read_values(&mut bytes.as_slice(), Dtype::F32, false, &mut read).unwrap();
         assert_eq!(read, expected);
