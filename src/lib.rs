@@ -9,3 +9,4 @@ pub mod graph;
 pub mod ops;
 pub mod optim;
 pub mod shape;
+pub mod weights;
