@@ -42,9 +42,7 @@ impl Shape {
 
     /// Number of elements; `u64` so that no product of file-supplied sizes wraps.
     pub fn numel(&self) -> u64 {
-        self.dims()
-            .iter()
-            .fold(1u64, |product, &d| product.saturating_mul(d as u64))
+        self.dims().iter().fold(1u64, |product, &d| product.saturating_mul(d as u64))
     }
 
     /// The same shape with another first dimension.

@@ -10,29 +10,15 @@ const SHIPPED: &str = "weights/vgg16_imagenet_notop.f16.safetensors";
 
 fn sample(folder: &Path) -> (PathBuf, Vec<Outgoing>, Vec<Vec<f32>>) {
     let path = folder.join("a.safetensors");
-    let half = Outgoing {
-        name: "stem/kernel".into(),
-        shape: vec![3],
-        dtype: Dtype::F16,
-    };
-    let tensors = vec![
-        half,
-        Outgoing::f32("stem/bias", &[1]),
-        Outgoing::f32("a_head/kernel", &[2, 2]),
-    ];
-    let values = vec![
-        vec![0.5, -1.0, 65504.0],
-        vec![f32::MIN_POSITIVE],
-        vec![1.0, 2.0, 3.0, 1e-30],
-    ];
+    let half = Outgoing { name: "stem/kernel".into(), shape: vec![3], dtype: Dtype::F16 };
+    let tensors = vec![half, Outgoing::f32("stem/bias", &[1]), Outgoing::f32("a_head/kernel", &[2, 2])];
+    let values = vec![vec![0.5, -1.0, 65504.0], vec![f32::MIN_POSITIVE], vec![1.0, 2.0, 3.0, 1e-30]];
     (path, tensors, values)
 }
 
 fn write(path: &Path, tensors: &[Outgoing], values: &[Vec<f32>]) -> frostline::error::Result<()> {
     let about = BTreeMap::from([("preprocessing".to_string(), "caffe".to_string())]);
-    weights::safetensors::write(path, &about, tensors, &mut |i| {
-        Ok(Cow::Borrowed(&values[i]))
-    })
+    weights::safetensors::write(path, &about, tensors, &mut |i| Ok(Cow::Borrowed(&values[i])))
 }
 
 #[test]
@@ -44,12 +30,7 @@ fn the_shipped_vgg16_reads_in_layer_order() {
     assert_eq!(names.len(), 26);
     assert_eq!(
         names[..4],
-        [
-            "block1_conv1/kernel",
-            "block1_conv1/bias",
-            "block1_conv2/kernel",
-            "block1_conv2/bias"
-        ]
+        ["block1_conv1/kernel", "block1_conv1/bias", "block1_conv2/kernel", "block1_conv2/bias"]
     );
     assert_eq!(names[25], "block5_conv3/bias");
     let parameters: usize = source.entries().iter().map(|e| e.numel()).sum();
@@ -72,11 +53,7 @@ fn what_is_written_reads_back_in_the_order_given() {
     let mut source = weights::open(&path).unwrap();
     let names: Vec<&str> = source.entries().iter().map(|e| e.name.as_str()).collect();
     assert_eq!(names, ["stem/kernel", "stem/bias", "a_head/kernel"]);
-    assert_eq!(
-        source.metadata().len(),
-        1,
-        "the order is no metadata of the user's"
-    );
+    assert_eq!(source.metadata().len(), 1, "the order is no metadata of the user's");
     for (index, expected) in values.iter().enumerate() {
         assert_eq!(&source.read(index).unwrap(), expected);
     }
@@ -121,11 +98,7 @@ fn mistakes_of_the_writer_are_refused_and_leave_no_file() {
     large[0][0] = 70_000.0;
     refused(&tensors, &large, "beyond 65504");
     let twins = vec![tensors[1].clone(), tensors[1].clone()];
-    refused(
-        &twins,
-        &[vec![0.0], vec![0.0]],
-        "two tensors are called 'stem/bias'",
-    );
+    refused(&twins, &[vec![0.0], vec![0.0]], "two tensors are called 'stem/bias'");
 }
 
 #[test]
@@ -152,10 +125,7 @@ fn a_header_larger_than_the_file_allocates_nothing() {
     bytes.extend(b"{\"a\":1}");
     std::fs::write(&path, bytes).unwrap();
     let message = weights::open(&path).err().unwrap().to_string();
-    assert!(
-        message.contains("a header of 9223372036854775807 bytes in a file of 15"),
-        "{message}"
-    );
+    assert!(message.contains("a header of 9223372036854775807 bytes in a file of 15"), "{message}");
 }
 
 #[test]
@@ -164,10 +134,7 @@ fn other_files_are_recognised_for_what_they_are() {
     let path = folder.path().join("model.safetensors");
     for (bytes, expected) in [
         (&b"<!DOCTYPE html><html>"[..], "is a web page"),
-        (
-            b"version https://git-lfs.github.com/spec/v1\noid",
-            "git lfs pull",
-        ),
+        (b"version https://git-lfs.github.com/spec/v1\noid", "git lfs pull"),
         (b"\x93NUMPY\x01\x00v\x00{'descr'", "numpy.savez"),
         (b"", "is empty"),
         (b"hello, I am a text file", "is no weight file"),

@@ -5,8 +5,7 @@
 //!           paths    permutation            workers: read, decode, resize, cache
 //! ```
 //!
-//! The room knows nothing of devices or networks. Preprocessing and augmentation happen later, in WGSL;
-//! [`preprocessing::Preprocessing`] only says which numbers they take.
+//! The room knows nothing of devices or networks. Preprocessing and augmentation happen later, in WGSL.
 
 pub mod batches;
 mod cache;
@@ -16,7 +15,6 @@ mod gate;
 pub mod order;
 mod paths;
 mod prefetch;
-pub mod preprocessing;
 pub mod resize;
 pub mod split;
 mod walk;

@@ -107,14 +107,8 @@ mod tests {
         assert_eq!(one(Dtype::F32, false, &1.5f32.to_le_bytes()), 1.5);
         assert_eq!(one(Dtype::F32, true, &1.5f32.to_be_bytes()), 1.5);
         assert_eq!(one(Dtype::F64, true, &(-0.25f64).to_be_bytes()), -0.25);
-        assert_eq!(
-            one(Dtype::F16, false, &f16::from_f32(0.5).to_le_bytes()),
-            0.5
-        );
-        assert_eq!(
-            one(Dtype::Bf16, false, &bf16::from_f32(3.0).to_le_bytes()),
-            3.0
-        );
+        assert_eq!(one(Dtype::F16, false, &f16::from_f32(0.5).to_le_bytes()), 0.5);
+        assert_eq!(one(Dtype::Bf16, false, &bf16::from_f32(3.0).to_le_bytes()), 3.0);
         assert_eq!(one(Dtype::I64, false, &(-7i64).to_le_bytes()), -7.0);
         assert_eq!(one(Dtype::U64, true, &7u64.to_be_bytes()), 7.0);
         assert_eq!(one(Dtype::I32, false, &(-7i32).to_le_bytes()), -7.0);

@@ -78,9 +78,9 @@ impl fmt::Display for Layout {
             Layout::Keras => f.pad("as stored"),
             Layout::ConvOihw => f.pad("OIHW -> HWIO"),
             Layout::DenseOutIn => f.pad("(out, in) -> (in, out)"),
-            Layout::FlattenChw { c, h, w } => f.pad(&format!(
-                "(out, in) -> (in, out), flatten {c}x{h}x{w} -> {h}x{w}x{c}"
-            )),
+            Layout::FlattenChw { c, h, w } => {
+                f.pad(&format!("(out, in) -> (in, out), flatten {c}x{h}x{w} -> {h}x{w}x{c}"))
+            }
         }
     }
 }
@@ -108,16 +108,12 @@ impl Entry {
 
     /// `block1_conv1` of `block1_conv1/kernel`.
     pub fn layer(&self) -> &str {
-        self.name
-            .rsplit_once('/')
-            .map_or(self.name.as_str(), |(layer, _)| layer)
+        self.name.rsplit_once('/').map_or(self.name.as_str(), |(layer, _)| layer)
     }
 
     /// `kernel` of `block1_conv1/kernel`.
     pub fn parameter(&self) -> &str {
-        self.name
-            .rsplit_once('/')
-            .map_or("", |(_, parameter)| parameter)
+        self.name.rsplit_once('/').map_or("", |(_, parameter)| parameter)
     }
 }
 

@@ -21,13 +21,8 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -
     write(&mut writer)?;
     writer.flush().map_err(Error::io("write", path))?;
     drop(writer);
-    temporary
-        .as_file()
-        .sync_all()
-        .map_err(Error::io("write", path))?;
-    temporary
-        .persist(path)
-        .map_err(|e| Error::io("rename the finished file to", path)(e.error))?;
+    temporary.as_file().sync_all().map_err(Error::io("write", path))?;
+    temporary.persist(path).map_err(|e| Error::io("rename the finished file to", path)(e.error))?;
     sync_folder(&folder)
 }
 
@@ -40,28 +35,21 @@ fn folder_of(path: &Path) -> PathBuf {
 
 fn temporary_file(path: &Path, folder: &Path) -> Result<tempfile::NamedTempFile> {
     if path.file_name().is_none() || path.is_dir() {
-        return Err(Error::weights(
-            path,
-            "is a folder; give the name of a file to write",
-        ));
+        return Err(Error::weights(path, "is a folder; give the name of a file to write"));
     }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".frostline-").suffix(".part");
     // A temporary file is private by default; the finished one should be as readable as any other.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-        .tempfile_in(folder)
-        .map_err(Error::io("create a file beside", path))
+    builder.tempfile_in(folder).map_err(Error::io("create a file beside", path))
 }
 
 /// The rename itself must reach the disk too. Windows has no such call and needs none.
 fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) {
         let handle = File::open(folder).map_err(Error::io("open the folder", folder))?;
-        handle
-            .sync_all()
-            .map_err(Error::io("flush the folder", folder))?;
+        handle.sync_all().map_err(Error::io("flush the folder", folder))?;
     }
     Ok(())
 }
@@ -89,10 +77,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.bin");
         std::fs::write(&path, b"old").unwrap();
-        replace(&path, |w| {
-            w.write_all(b"new").map_err(Error::io("write", &path))
-        })
-        .unwrap();
+        replace(&path, |w| w.write_all(b"new").map_err(Error::io("write", &path))).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"new");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -31,11 +31,7 @@ pub struct Outgoing {
 impl Outgoing {
     /// A tensor that keeps all its bits.
     pub fn f32(name: impl Into<String>, shape: &[usize]) -> Outgoing {
-        Outgoing {
-            name: name.into(),
-            shape: shape.to_vec(),
-            dtype: Dtype::F32,
-        }
+        Outgoing { name: name.into(), shape: shape.to_vec(), dtype: Dtype::F32 }
     }
 }
 

@@ -5,21 +5,11 @@ use std::cmp::Ordering;
 use super::Entry;
 
 /// Keras' order within a layer. Unknown parameters come last, in natural order.
-const PARAMETERS: [&str; 6] = [
-    "kernel",
-    "bias",
-    "gamma",
-    "beta",
-    "moving_mean",
-    "moving_variance",
-];
+const PARAMETERS: [&str; 6] = ["kernel", "bias", "gamma", "beta", "moving_mean", "moving_variance"];
 
 /// Where `parameter` stands in its layer.
 pub(super) fn rank(parameter: &str) -> usize {
-    PARAMETERS
-        .iter()
-        .position(|p| *p == parameter)
-        .unwrap_or(PARAMETERS.len())
+    PARAMETERS.iter().position(|p| *p == parameter).unwrap_or(PARAMETERS.len())
 }
 
 /// Layers in natural order, which is topological for Keras' own names (`block2_conv1`, `dense_10`).
@@ -55,10 +45,7 @@ pub(super) fn natural(a: &str, b: &str) -> Ordering {
 
 /// The run of digits at the start of `text` without leading zeros, and what follows it.
 fn digits(text: &[u8]) -> (&[u8], &[u8]) {
-    let end = text
-        .iter()
-        .position(|b| !b.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.iter().position(|b| !b.is_ascii_digit()).unwrap_or(text.len());
     let zeros = text[..end].iter().take_while(|b| **b == b'0').count();
     (&text[zeros..end], &text[end..])
 }
@@ -69,36 +56,16 @@ mod tests {
 
     #[test]
     fn counts_as_people_do() {
-        let mut names = [
-            "conv2d_10",
-            "conv2d_2",
-            "conv2d",
-            "block1_conv1",
-            "conv2d_1",
-            "dense",
-        ];
+        let mut names = ["conv2d_10", "conv2d_2", "conv2d", "block1_conv1", "conv2d_1", "dense"];
         names.sort_by(|a, b| natural(a, b));
-        assert_eq!(
-            names,
-            [
-                "block1_conv1",
-                "conv2d",
-                "conv2d_1",
-                "conv2d_2",
-                "conv2d_10",
-                "dense"
-            ]
-        );
+        assert_eq!(names, ["block1_conv1", "conv2d", "conv2d_1", "conv2d_2", "conv2d_10", "dense"]);
     }
 
     #[test]
     fn is_a_total_order_with_leading_zeros_and_huge_numbers() {
         assert_eq!(natural("a01", "a1"), Ordering::Less);
         assert_eq!(natural("a1", "a01"), Ordering::Greater);
-        assert_eq!(
-            natural("a99999999999999999999999", "a100000000000000000000000"),
-            Ordering::Less
-        );
+        assert_eq!(natural("a99999999999999999999999", "a100000000000000000000000"), Ordering::Less);
         assert_eq!(natural("", ""), Ordering::Equal);
     }
 }

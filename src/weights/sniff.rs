@@ -26,9 +26,7 @@ fn head(path: &Path) -> Result<Vec<u8>> {
     }
     let mut head = Vec::new();
     let file = File::open(path).map_err(Error::io("open", path))?;
-    file.take(64)
-        .read_to_end(&mut head)
-        .map_err(Error::io("read", path))?;
+    file.take(64).read_to_end(&mut head).map_err(Error::io("read", path))?;
     Ok(head)
 }
 
@@ -39,35 +37,17 @@ fn looks_like_safetensors(head: &[u8]) -> bool {
 /// Why the file is not read, as precisely as its first bytes tell.
 fn refusal(head: &[u8]) -> String {
     let known: [(&[u8], &str); 8] = [
-        (
-            b"\x93NUMPY",
-            "is a single NumPy array; save named arrays with numpy.savez",
-        ),
+        (b"\x93NUMPY", "is a single NumPy array; save named arrays with numpy.savez"),
         (
             b"\x80\x02",
             "is a Python pickle (an old PyTorch file); load it in PyTorch and save it as safetensors",
         ),
-        (
-            b"GGUF",
-            "is a GGUF file of a language model; give a safetensors or Keras file",
-        ),
-        (
-            b"version https://git-lfs",
-            "is a Git LFS pointer, not the file itself; run 'git lfs pull'",
-        ),
+        (b"GGUF", "is a GGUF file of a language model; give a safetensors or Keras file"),
+        (b"version https://git-lfs", "is a Git LFS pointer, not the file itself; run 'git lfs pull'"),
         (b"\x1f\x8b", "is gzip-compressed; unpack it first"),
-        (
-            b"<!DOCTYPE",
-            "is a web page, not a weight file; download the file itself",
-        ),
-        (
-            b"<html",
-            "is a web page, not a weight file; download the file itself",
-        ),
-        (
-            b"<?xml",
-            "is an XML document, probably a server's error message; download the file again",
-        ),
+        (b"<!DOCTYPE", "is a web page, not a weight file; download the file itself"),
+        (b"<html", "is a web page, not a weight file; download the file itself"),
+        (b"<?xml", "is an XML document, probably a server's error message; download the file again"),
     ];
     let found = known.iter().find(|(magic, _)| head.starts_with(magic));
     match found {

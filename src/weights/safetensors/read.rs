@@ -33,22 +33,12 @@ impl Safetensors {
         let header = read_header(path, &mut file, length)?;
         let data_start = 8 + header.len() as u64;
         let table = parse_header(path, &header, length - data_start)?;
-        let mut metadata: BTreeMap<String, String> = table
-            .metadata()
-            .clone()
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
+        let mut metadata: BTreeMap<String, String> =
+            table.metadata().clone().unwrap_or_default().into_iter().collect();
         let mut found = entries(path, &table, data_start)?;
         sort(path, &mut found, metadata.remove(ORDER_KEY))?;
         let (entries, offsets) = found.into_iter().unzip();
-        Ok(Safetensors {
-            path: path.to_path_buf(),
-            file,
-            entries,
-            offsets,
-            metadata,
-        })
+        Ok(Safetensors { path: path.to_path_buf(), file, entries, offsets, metadata })
     }
 }
 
@@ -66,14 +56,10 @@ impl Source for Safetensors {
     }
 
     fn read(&mut self, index: usize) -> Result<Vec<f32>> {
-        let (Some(entry), Some(&offset)) = (self.entries.get(index), self.offsets.get(index))
-        else {
+        let (Some(entry), Some(&offset)) = (self.entries.get(index), self.offsets.get(index)) else {
             return Err(Error::weights(
                 &self.path,
-                format!(
-                    "has {} tensors; number {index} was asked for",
-                    self.entries.len()
-                ),
+                format!("has {} tensors; number {index} was asked for", self.entries.len()),
             ));
         };
         let mut values = vec![0.0; entry.numel()];
@@ -97,8 +83,7 @@ fn read_header(path: &Path, file: &mut File, length: u64) -> Result<Vec<u8>> {
             format!("{length} bytes are too few for a safetensors file; get the file again"),
         ));
     }
-    file.read_exact(&mut size)
-        .map_err(Error::io("read", path))?;
+    file.read_exact(&mut size).map_err(Error::io("read", path))?;
     let size = u64::from_le_bytes(size);
     if size > length - 8 || size > MAX_HEADER {
         return Err(Error::weights(
@@ -109,26 +94,18 @@ fn read_header(path: &Path, file: &mut File, length: u64) -> Result<Vec<u8>> {
         ));
     }
     let mut header = vec![0; size as usize];
-    file.read_exact(&mut header)
-        .map_err(Error::io("read", path))?;
+    file.read_exact(&mut header).map_err(Error::io("read", path))?;
     Ok(header)
 }
 
 /// The crate checks that the tensors fill the data without gap or overlap; here the data are compared with the file.
 fn parse_header(path: &Path, header: &[u8], data_bytes: u64) -> Result<Metadata> {
     let table: Metadata = serde_json::from_slice(header).map_err(|e| {
-        Error::weights(
-            path,
-            format!("has a corrupt safetensors header ({e}); get the file again"),
-        )
+        Error::weights(path, format!("has a corrupt safetensors header ({e}); get the file again"))
     })?;
     let declared = table.data_len() as u64;
     if declared != data_bytes {
-        let problem = if declared > data_bytes {
-            "is cut short"
-        } else {
-            "has bytes that no tensor claims"
-        };
+        let problem = if declared > data_bytes { "is cut short" } else { "has bytes that no tensor claims" };
         return Err(Error::weights(
             path,
             format!(
@@ -154,19 +131,10 @@ fn entry(path: &Path, name: String, info: &TensorInfo) -> Result<Entry> {
     let dtype = dtype(info.dtype).ok_or_else(|| {
         Error::weights(
             path,
-            format!(
-                "'{name}' has type {}, which is not read; convert it to f32, f16 or bf16",
-                info.dtype
-            ),
+            format!("'{name}' has type {}, which is not read; convert it to f32, f16 or bf16", info.dtype),
         )
     })?;
-    Ok(Entry {
-        stored_as: name.clone(),
-        name,
-        shape: info.shape.clone(),
-        dtype,
-        layout: Layout::Keras,
-    })
+    Ok(Entry { stored_as: name.clone(), name, shape: info.shape.clone(), dtype, layout: Layout::Keras })
 }
 
 fn dtype(stored: Stored) -> Option<Dtype> {
@@ -193,21 +161,15 @@ fn sort(path: &Path, found: &mut [(Entry, u64)], stated: Option<String>) -> Resu
         found.sort_by(|(a, _), (b, _)| order::by_name(a, b));
         return Ok(());
     };
-    let names: Vec<String> = serde_json::from_str(&stated)
-        .map_err(|e| Error::weights(path, format!("metadata '{ORDER_KEY}' is no list of names ({e}); remove it or write the file again")))?;
-    let place: BTreeMap<&str, usize> = names
-        .iter()
-        .enumerate()
-        .map(|(i, n)| (n.as_str(), i))
-        .collect();
-    found.sort_by_key(|(entry, offset)| {
-        (
-            place
-                .get(entry.name.as_str())
-                .copied()
-                .unwrap_or(usize::MAX),
-            *offset,
+    let names: Vec<String> = serde_json::from_str(&stated).map_err(|e| {
+        Error::weights(
+            path,
+            format!("metadata '{ORDER_KEY}' is no list of names ({e}); remove it or write the file again"),
         )
+    })?;
+    let place: BTreeMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
+    found.sort_by_key(|(entry, offset)| {
+        (place.get(entry.name.as_str()).copied().unwrap_or(usize::MAX), *offset)
     });
     Ok(())
 }

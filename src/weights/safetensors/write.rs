@@ -26,8 +26,7 @@ pub fn write(
     let sequence = aligned(tensors);
     let header = header(path, metadata, tensors, &sequence)?;
     file::replace(path, |out| {
-        out.write_all(&(header.len() as u64).to_le_bytes())
-            .map_err(Error::io("write", path))?;
+        out.write_all(&(header.len() as u64).to_le_bytes()).map_err(Error::io("write", path))?;
         out.write_all(&header).map_err(Error::io("write", path))?;
         for index in sequence {
             write_tensor(path, out, &tensors[index], &values(index)?)?;
@@ -58,7 +57,8 @@ fn header(
     for &index in sequence {
         let tensor = &tensors[index];
         let end = offset + bytes_of(path, tensor)?;
-        let info = json!({"dtype": dtype_name(path, tensor)?, "shape": tensor.shape, "data_offsets": [offset, end]});
+        let info =
+            json!({"dtype": dtype_name(path, tensor)?, "shape": tensor.shape, "data_offsets": [offset, end]});
         if table.insert(tensor.name.clone(), info).is_some() {
             return Err(Error::weights(
                 path,
@@ -73,18 +73,9 @@ fn header(
 }
 
 fn bytes_of(path: &Path, tensor: &Outgoing) -> Result<u64> {
-    let bytes = tensor
-        .shape
-        .iter()
-        .try_fold(tensor.dtype.size() as u64, |n, &d| n.checked_mul(d as u64));
+    let bytes = tensor.shape.iter().try_fold(tensor.dtype.size() as u64, |n, &d| n.checked_mul(d as u64));
     bytes.filter(|&n| n < 1 << 60).ok_or_else(|| {
-        Error::weights(
-            path,
-            format!(
-                "'{}' of shape {:?} is larger than any file",
-                tensor.name, tensor.shape
-            ),
-        )
+        Error::weights(path, format!("'{}' of shape {:?} is larger than any file", tensor.name, tensor.shape))
     })
 }
 
@@ -94,20 +85,12 @@ fn dtype_name(path: &Path, tensor: &Outgoing) -> Result<&'static str> {
         Dtype::F16 => Ok("F16"),
         other => Err(Error::weights(
             path,
-            format!(
-                "'{}' cannot be written as {other}; f32 and f16 are written",
-                tensor.name
-            ),
+            format!("'{}' cannot be written as {other}; f32 and f16 are written", tensor.name),
         )),
     }
 }
 
-fn write_tensor(
-    path: &Path,
-    out: &mut Writer<'_>,
-    tensor: &Outgoing,
-    values: &[f32],
-) -> Result<()> {
+fn write_tensor(path: &Path, out: &mut Writer<'_>, tensor: &Outgoing, values: &[f32]) -> Result<()> {
     check_count(path, tensor, values)?;
     let put = |bytes: &[u8]| out.write_all(bytes);
     let fits = match tensor.dtype {
@@ -118,10 +101,7 @@ fn write_tensor(
         true => Ok(()),
         false => Err(Error::weights(
             path,
-            format!(
-                "'{}' has values beyond 65504, the largest of f16; write it as f32",
-                tensor.name
-            ),
+            format!("'{}' has values beyond 65504, the largest of f16; write it as f32", tensor.name),
         )),
     }
 }

@@ -9,7 +9,8 @@ use crate::error::{Error, unknown};
 ///
 /// Each is plain data: output channel `c` is `x[source()[c]] * scale()[c] + offset()[c]`, where x is an RGB
 /// pixel of 0 to 255. Source: keras `applications/imagenet_utils.py`, `preprocess_input`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Preprocessing {
     /// BGR, ImageNet mean subtracted, not scaled: VGG and ResNet50 of Keras.
     Caffe,
