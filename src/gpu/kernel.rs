@@ -40,15 +40,16 @@ impl Kernel {
 
     /// The complete module: header, pieces, file.
     ///
-    /// `bindings` are the names of the storage bindings in order. Each gets a constant `<name>_at`, the index of the
-    /// tensor's first element within its binding: 0 in a program, `guard` where a trial has put guard words before it.
+    /// Each storage binding of the text, also those of other entry points, gets a constant `<name>_at`, the index of
+    /// the tensor's first word within its binding: 0 in a program, `guard` where a trial has put guard words before it.
     /// `immediates` says whether the parameter block is a push constant or a uniform.
-    pub fn wgsl(&self, bindings: &[&str], guard: u32, immediates: bool) -> String {
+    pub fn wgsl(&self, guard: u32, immediates: bool) -> String {
         let mut text = String::with_capacity(self.source.len() + 1024);
         for (name, value) in &self.consts {
             text.push_str(&format!("const {name}: u32 = {value}u;\n"));
         }
-        for name in bindings {
+        let sources = self.pieces.iter().map(|piece| piece.source).chain([self.source]);
+        for name in sources.flat_map(storage_names) {
             text.push_str(&format!("const {name}_at: u32 = {guard}u;\n"));
         }
         if self.source.contains("struct P ") {
@@ -64,6 +65,12 @@ impl Kernel {
         text.push_str(self.source);
         text
     }
+}
+
+/// The names of the storage variables that a WGSL text declares.
+fn storage_names(source: &'static str) -> impl Iterator<Item = &'static str> {
+    let declarations = source.split("var<storage").skip(1);
+    declarations.filter_map(|rest| rest.split_once('>')?.1.split_once(':')).map(|(name, _)| name.trim())
 }
 
 /// `conv2d_subgroup.forward[LANES=8]`

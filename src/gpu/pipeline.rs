@@ -71,8 +71,7 @@ fn compile(
     build: Build,
 ) -> Result<Pipeline> {
     let label = kernel.to_string();
-    let names: Vec<&str> = slots.iter().map(|slot| slot.name).collect();
-    let text = kernel.wgsl(&names, build.guard, immediates > 0);
+    let text = kernel.wgsl(build.guard, immediates > 0);
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let module = shader_module(device, &label, text, build.checked);
     let entries: Vec<_> = slots.iter().enumerate().map(storage_entry).collect();

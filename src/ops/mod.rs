@@ -5,8 +5,15 @@
 //! from the forward pass is what its backward steps read.
 
 pub mod cases;
+pub mod dropout;
+pub mod flatten;
+pub mod global_average_pool;
+pub mod max_pool2d;
 pub mod pieces;
+pub mod preprocess;
+pub mod random;
 pub mod reference;
+pub mod softmax_cross_entropy;
 pub mod step;
 pub mod trial;
 
@@ -17,7 +24,13 @@ use crate::gpu::Caps;
 use crate::shape::Shape;
 
 pub use cases::Case;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use global_average_pool::GlobalAveragePool;
+pub use max_pool2d::MaxPool2d;
+pub use preprocess::Preprocess;
 pub use reference::{Array, Given, Gradients};
+pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use step::{Access, Live, Now, Operand, Part, Step, Word};
 
 /// How the elements of a tensor are stored.
