@@ -7,9 +7,16 @@
 pub mod cases;
 pub mod conv2d;
 pub mod dense;
+pub mod dropout;
+pub mod flatten;
 pub mod fused;
+pub mod global_average_pool;
+pub mod max_pool2d;
 pub mod pieces;
+pub mod preprocess;
+pub mod random;
 pub mod reference;
+pub mod softmax_cross_entropy;
 pub mod step;
 pub mod trial;
 
@@ -20,7 +27,13 @@ use crate::gpu::Caps;
 use crate::shape::Shape;
 
 pub use cases::Case;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use global_average_pool::GlobalAveragePool;
+pub use max_pool2d::MaxPool2d;
+pub use preprocess::Preprocess;
 pub use reference::{Array, Given, Gradients};
+pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use step::{Access, Live, Now, Operand, Part, Step, Word};
 
 /// How the elements of a tensor are stored.

@@ -19,6 +19,9 @@ pub const GUARD: u32 = 64;
 /// A NaN: an input read from here shows in the output.
 const POISON: u32 = 0x7fc0_dead;
 
+/// The layer's number in a trial, which random numbers are keyed by.
+pub const LAYER: u32 = 1;
+
 /// How far one tensor of a trial is from the reference.
 #[derive(Clone, Debug)]
 pub struct Comparison {
@@ -50,7 +53,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// The device has no memory left.
     pub fn new(device: &'a Device, case: &'a Case, rungs: Rungs, inputs: &Inputs) -> Result<Trial<'a>> {
-        let site = Site { x: &case.x, y: case.y(), caps: device.caps(), rungs, training: true, layer: 1 };
+        let site = Site { x: &case.x, y: case.y(), caps: device.caps(), rungs, training: true, layer: LAYER };
         let mut trial = Trial { device, case, site, checked: false, tensors: HashMap::new() };
         for (i, x) in inputs.x.iter().enumerate() {
             trial.place(Operand::X(i), x.shape, case.op.input_dtype(i), Some(x))?;
@@ -203,21 +206,31 @@ fn distance(values: &[f32], expected: &Array, times: f64) -> (f64, f64) {
     (off.sqrt() / norm.sqrt().max(1e-30), worst / largest.max(1e-30))
 }
 
+/// [`compare`] on random inputs.
+///
+/// # Errors
+/// A kernel does not compile, the device is lost, or a guard changed.
+pub fn compare_all(device: &Device, case: &Case, rungs: Rungs) -> Result<Vec<Comparison>> {
+    compare(device, case, rungs, &case.inputs(1))
+}
+
 /// Runs a case forward and backward on a device and compares every result with the reference; then adds the
-/// gradients once more onto themselves, which must double them.
+/// gradients once more onto themselves, which must double them. A view computes nothing, and nothing is compared.
 ///
 /// # Errors
 /// A kernel does not compile, the device is lost, or a guard of an input changed.
-pub fn compare_all(device: &Device, case: &Case, rungs: Rungs) -> Result<Vec<Comparison>> {
-    let inputs = case.inputs(1);
-    let given = Given { x: &inputs.x, params: &inputs.params, now: &inputs.now };
+pub fn compare(device: &Device, case: &Case, rungs: Rungs, inputs: &Inputs) -> Result<Vec<Comparison>> {
+    if case.op.is_view(true) {
+        return Ok(Vec::new());
+    }
+    let given = Given { x: &inputs.x, params: &inputs.params, now: &inputs.now, layer: LAYER };
     let y = case.op.reference(given);
     let gradients = case.op.reference_backward(given, &y, &inputs.d_y);
-    let mut trial = Trial::new(device, case, rungs, &inputs)?;
-    trial.run(&trial.forward_steps(), &inputs, false)?;
+    let mut trial = Trial::new(device, case, rungs, inputs)?;
+    trial.run(&trial.forward_steps(), inputs, false)?;
     let mut found = vec![trial.compare(Operand::Y, &y, 1.0)?];
     for (accumulate, times) in [(false, 1.0), (true, 2.0)] {
-        trial.run(&trial.backward_steps(), &inputs, accumulate)?;
+        trial.run(&trial.backward_steps(), inputs, accumulate)?;
         for (i, d_x) in gradients.d_x.iter().enumerate() {
             if let Some(d_x) = d_x {
                 found.push(trial.compare(Operand::DX(i), d_x, times)?);

@@ -22,7 +22,13 @@ impl Extractor {
     ///
     /// # Errors
     /// No value of this name, or not even one sample fits.
-    pub fn new(prefix: &Graph, name: &str, store: &mut Store, batch: usize, memory: u64) -> Result<Extractor> {
+    pub fn new(
+        prefix: &Graph,
+        name: &str,
+        store: &mut Store,
+        batch: usize,
+        memory: u64,
+    ) -> Result<Extractor> {
         let known: Vec<&str> = prefix.values.iter().map(|value| value.name.as_str()).collect();
         let value = prefix.find(name).ok_or_else(|| crate::error::unknown("layer", name, &known))?;
         let output = Role::Activation(prefix.root(value, false));

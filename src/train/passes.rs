@@ -75,8 +75,7 @@ impl Passes {
     pub fn step(&mut self, batch: &Minibatch, seed: u32, iteration: u32, learning_rate: f32) -> Result<()> {
         let n = batch.len();
         let width = batch.bytes().len() / n.max(1);
-        let mut now =
-            Now { seed, iteration, first_sample: 0, loss_scale: 1.0 / n as f32, learning_rate };
+        let mut now = Now { seed, iteration, first_sample: 0, loss_scale: 1.0 / n as f32, learning_rate };
         for (index, first) in (0..n).step_by(self.micro).enumerate() {
             let last = (first + self.micro).min(n);
             now.first_sample = first as u32;
