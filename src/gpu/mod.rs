@@ -10,7 +10,7 @@ pub mod launch;
 pub mod pipeline;
 pub mod read_back;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Form};
 pub use caps::{Caps, Class};
 pub use device::Device;
 pub use kernel::{Kernel, Piece};

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::gpu::launch::Launch;
 use crate::gpu::pipeline::Build;
-use crate::gpu::{Buffer, Device};
+use crate::gpu::{Buffer, Device, Form};
 use crate::ops::cases::{Case, Inputs};
 use crate::ops::reference::{Array, Given};
 use crate::ops::{Dtype, Lowered, Operand, Rungs, Site, Step, Wants};
@@ -47,6 +47,7 @@ struct Tensor {
     buffer: Buffer,
     elements: u64,
     dtype: Dtype,
+    form: Form,
 }
 
 impl<'a> Trial<'a> {
@@ -93,8 +94,18 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// A kernel does not compile, or the device is lost.
     pub fn run(&mut self, lowered: &Lowered, inputs: &Inputs, accumulate: bool) -> Result<()> {
-        for (i, &bytes) in lowered.scratch.iter().enumerate() {
-            self.place(Operand::Scratch(i), Shape::new(&[bytes as usize / 4]), Dtype::F32, None)?;
+        for (i, scratch) in lowered.scratch.iter().enumerate() {
+            match scratch.form {
+                Form::Words => {
+                    let shape = Shape::new(&[scratch.bytes as usize / 4]);
+                    self.place(Operand::Scratch(i), shape, Dtype::F32, None)?;
+                }
+                Form::Texels => {
+                    let buffer = self.device.memory("trial", scratch.bytes, Form::Texels)?;
+                    let tensor = Tensor { buffer, elements: 0, dtype: Dtype::F32, form: Form::Texels };
+                    self.tensors.insert(Operand::Scratch(i), tensor);
+                }
+            }
         }
         let launches = lowered.steps.iter().map(|step| self.launch(step, inputs, accumulate));
         let launches = launches.collect::<Result<Vec<Launch>>>()?;
@@ -137,7 +148,7 @@ impl<'a> Trial<'a> {
         let all = [guard.as_slice(), &words, &guard].concat();
         let buffer = self.device.buffer("trial", all.len() as u64 * 4)?;
         self.device.upload(&buffer, 0, bytemuck::cast_slice(&all));
-        self.tensors.insert(operand, Tensor { buffer, elements, dtype });
+        self.tensors.insert(operand, Tensor { buffer, elements, dtype, form: Form::Words });
         Ok(())
     }
 
@@ -170,7 +181,7 @@ impl<'a> Trial<'a> {
     fn broken_input_guards(&self) -> Result<usize> {
         let mut broken = 0;
         for (operand, tensor) in &self.tensors {
-            if tensor.dtype == Dtype::F32 {
+            if tensor.dtype == Dtype::F32 && tensor.form == Form::Words {
                 broken += self.read(*operand)?.1;
             }
         }
