@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::graph::draft::Role;
-use crate::graph::{Graph, Program, Store, ValueId};
+use crate::graph::fit::fit;
+use crate::graph::{Graph, Program, Settings, Store, ValueId};
 use crate::ops::Now;
-use crate::train::passes::fit_plan;
 use crate::train::samples::{FeatureSamples, Samples};
 
 /// Runs a prefix graph, whose last value is the result.
@@ -34,7 +34,8 @@ impl Extractor {
         let output = Role::Activation(prefix.root(value, false));
         let input = prefix.inputs().next();
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let plan = fit_plan(prefix, store.device(), batch, None, memory, &[output])?;
+        let settings = Settings { batch, outputs: vec![output], ..Settings::default() };
+        let plan = fit(prefix, store.device().caps(), settings, memory)?;
         let batch = plan.settings.batch;
         let width = prefix.values[value.0].shape.numel() as usize;
         Ok(Extractor { program: Program::new(prefix, plan, store)?, input, output, width, batch })
