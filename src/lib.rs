@@ -3,7 +3,11 @@
 //! Rooms, in the order in which they may know each other (`tests/house.rs` holds it):
 //! `error, shape <- gpu <- ops, optim <- graph <- nn <- weights, data <- train <- study, report <- cli`.
 
+pub mod data;
 pub mod error;
 pub mod gpu;
+pub mod graph;
 pub mod ops;
+pub mod optim;
 pub mod shape;
+pub mod weights;

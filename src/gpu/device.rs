@@ -148,23 +148,7 @@ impl Device {
     /// # Errors
     /// The device was lost.
     pub fn download(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
-        let whole = bytes.next_multiple_of(4);
-        let staging = self.raw.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("read back"),
-            size: whole,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(&buffer.raw, offset, &staging, 0, whole);
-        self.queue.submit([encoder.finish()]);
-        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
-        self.wait()?;
-        let view = staging
-            .slice(..)
-            .get_mapped_range()
-            .map_err(|e| Error::Device(format!("cannot read back: {e}")))?;
-        Ok(view[..bytes as usize].to_vec())
+        self.read_later(&[(buffer, offset, bytes)]).wait(self)
     }
 
     /// Waits for everything submitted so far.

@@ -38,18 +38,27 @@ impl Kernel {
         self
     }
 
+    /// The storage bindings that the WGSL declares: (number, name). Rust and WGSL agree by name, not by position.
+    pub fn bindings(&self) -> impl Iterator<Item = (u32, &'static str)> {
+        let sources = self.pieces.iter().map(|piece| piece.source).chain([self.source]);
+        sources.flat_map(str::lines).filter_map(|line| {
+            let (number, rest) = line.trim_start().strip_prefix("@group(0) @binding(")?.split_once(')')?;
+            let name = rest.split_once('>')?.1.split_once(':')?.0;
+            Some((number.parse().ok()?, name.trim()))
+        })
+    }
+
     /// The complete module: header, pieces, file.
     ///
-    /// Each storage binding of the text, also those of other entry points, gets a constant `<name>_at`, the index of
-    /// the tensor's first word within its binding: 0 in a program, `guard` where a trial has put guard words before it.
+    /// Each storage binding gets a constant `<name>_at`, the index of the tensor's first word within its binding: 0 in a
+    /// program, `guard` where a trial has put guard words before it.
     /// `immediates` says whether the parameter block is a push constant or a uniform.
     pub fn wgsl(&self, guard: u32, immediates: bool) -> String {
         let mut text = String::with_capacity(self.source.len() + 1024);
         for (name, value) in &self.consts {
             text.push_str(&format!("const {name}: u32 = {value}u;\n"));
         }
-        let sources = self.pieces.iter().map(|piece| piece.source).chain([self.source]);
-        for name in sources.flat_map(storage_names) {
+        for (_, name) in self.bindings() {
             text.push_str(&format!("const {name}_at: u32 = {guard}u;\n"));
         }
         if self.source.contains("struct P ") {
@@ -65,12 +74,6 @@ impl Kernel {
         text.push_str(self.source);
         text
     }
-}
-
-/// The names of the storage variables that a WGSL text declares.
-fn storage_names(source: &'static str) -> impl Iterator<Item = &'static str> {
-    let declarations = source.split("var<storage").skip(1);
-    declarations.filter_map(|rest| rest.split_once('>')?.1.split_once(':')).map(|(name, _)| name.trim())
 }
 
 /// `conv2d_subgroup.forward[LANES=8]`

@@ -29,13 +29,14 @@ const UNIFORM_STRIDE: usize = 256;
 const SUBMISSION_SECONDS: f64 = 0.1;
 
 impl Device {
-    /// Binds byte ranges of buffers in the pipeline's order.
+    /// Binds byte ranges of buffers, in the order of the slots that the pipeline was made for.
     pub fn bind(&self, pipeline: &Pipeline, ranges: &[(&Buffer, Range<u64>)]) -> Bound {
-        let entries: Vec<_> = ranges
+        let entries: Vec<_> = pipeline
+            .numbers
             .iter()
-            .enumerate()
-            .map(|(binding, (buffer, range))| wgpu::BindGroupEntry {
-                binding: binding as u32,
+            .zip(ranges)
+            .map(|(&binding, (buffer, range))| wgpu::BindGroupEntry {
+                binding,
                 resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
                     buffer: &buffer.raw,
                     offset: range.start,

@@ -7,6 +7,7 @@ pub mod device;
 pub mod kernel;
 pub mod launch;
 pub mod pipeline;
+pub mod read_back;
 
 pub use buffer::Buffer;
 pub use caps::{Caps, Class};
@@ -14,3 +15,4 @@ pub use device::Device;
 pub use kernel::{Kernel, Piece};
 pub use launch::Launch;
 pub use pipeline::Pipeline;
+pub use read_back::ReadBack;

@@ -27,6 +27,8 @@ pub struct Pipeline {
     pub(super) raw: wgpu::ComputePipeline,
     pub(super) storage: wgpu::BindGroupLayout,
     pub(super) uniform: Option<wgpu::BindGroupLayout>,
+    /// Binding number of each slot.
+    pub(super) numbers: Vec<u32>,
 }
 
 type Key = (Kernel, Vec<Slot>, Build);
@@ -71,10 +73,16 @@ fn compile(
     build: Build,
 ) -> Result<Pipeline> {
     let label = kernel.to_string();
+    let number = |slot: &Slot| {
+        let declared = kernel.bindings().find(|(_, name)| *name == slot.name);
+        let missing = || Error::Device(format!("kernel {label} declares no binding '{}'", slot.name));
+        declared.map(|(number, _)| number).ok_or_else(missing)
+    };
+    let numbers = slots.iter().map(number).collect::<Result<Vec<u32>>>()?;
     let text = kernel.wgsl(build.guard, immediates > 0);
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let module = shader_module(device, &label, text, build.checked);
-    let entries: Vec<_> = slots.iter().enumerate().map(storage_entry).collect();
+    let entries: Vec<_> = numbers.iter().zip(slots).map(storage_entry).collect();
     let storage = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
         label: Some(&label),
         entries: &entries,
@@ -98,7 +106,7 @@ fn compile(
     });
     match pollster::block_on(scope.pop()) {
         Some(error) => Err(Error::Device(format!("kernel {label} does not compile: {error}"))),
-        None => Ok(Pipeline { raw, storage, uniform }),
+        None => Ok(Pipeline { raw, storage, uniform, numbers }),
     }
 }
 
@@ -113,9 +121,9 @@ fn shader_module(device: &wgpu::Device, label: &str, text: String, checked: bool
     unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
 }
 
-fn storage_entry((binding, slot): (usize, &Slot)) -> wgpu::BindGroupLayoutEntry {
+fn storage_entry((&binding, slot): (&u32, &Slot)) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
-        binding: binding as u32,
+        binding,
         visibility: wgpu::ShaderStages::COMPUTE,
         ty: wgpu::BindingType::Buffer {
             ty: wgpu::BufferBindingType::Storage { read_only: !slot.writes },

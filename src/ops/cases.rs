@@ -5,7 +5,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::ops::reference::Array;
 use crate::ops::{Dtype, Now, OpRef};
-use crate::ops::{dropout, flatten, global_average_pool, max_pool2d, preprocess, softmax_cross_entropy};
+use crate::ops::{
+    conv2d, dense, dropout, flatten, global_average_pool, max_pool2d, preprocess, softmax_cross_entropy,
+};
 use crate::shape::Shape;
 
 /// An op at given input shapes (batch included).
@@ -69,6 +71,8 @@ fn random(rng: &mut ChaCha8Rng, shape: Shape, dtype: Dtype, classes: u32) -> Arr
 /// Every case of every op.
 pub fn all() -> Vec<Case> {
     let ops = [
+        conv2d::cases(),
+        dense::cases(),
         max_pool2d::cases(),
         global_average_pool::cases(),
         flatten::cases(),

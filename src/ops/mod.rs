@@ -5,8 +5,11 @@
 //! from the forward pass is what its backward steps read.
 
 pub mod cases;
+pub mod conv2d;
+pub mod dense;
 pub mod dropout;
 pub mod flatten;
+pub mod fused;
 pub mod global_average_pool;
 pub mod max_pool2d;
 pub mod pieces;

@@ -71,7 +71,7 @@ pub enum Live {
 }
 
 /// The current [`Live`] values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Now {
     pub seed: u32,
     pub iteration: u32,

@@ -1,0 +1,20 @@
+//! From a folder of images to batches of RGB pixels with class ids, on the host.
+//!
+//! ```text
+//! folder -> Split -> order (seed, epoch) -> Loader -> Batch { pixels, labels, indices }
+//!           paths    permutation            workers: read, decode, resize, cache
+//! ```
+//!
+//! The room knows nothing of devices or networks. Preprocessing and augmentation happen later, in WGSL.
+
+pub mod batches;
+mod cache;
+pub mod decode;
+pub mod folder;
+mod gate;
+pub mod order;
+mod paths;
+mod prefetch;
+pub mod resize;
+pub mod split;
+mod walk;
