@@ -19,9 +19,8 @@ struct P {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
-@group(0) @binding(0) var<storage, read> x4: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(2) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y4: array<vec4f>;
 
 fn factors(sample: u32, quad: u32) -> vec4f {
     let words = random4(p.seed, p.layer, p.iteration, p.first_sample + sample, quad);

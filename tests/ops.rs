@@ -1,21 +1,11 @@
 //! Every case of every op, on a device and between guard words, against its plain-loop reference.
-//! The adapter is `FROSTLINE_ADAPTER` (a name, an index or `cpu`), else the best one.
 
-use std::sync::OnceLock;
+mod support;
 
-use frostline::gpu::Device;
 use frostline::ops::cases::{self, Case};
 use frostline::ops::trial::{self, Comparison};
 use frostline::ops::{MaxPool2d, Part, Rung, Rungs, Site, SoftmaxCrossEntropy};
-
-fn device() -> &'static Device {
-    static DEVICE: OnceLock<Device> = OnceLock::new();
-    DEVICE.get_or_init(|| {
-        let asked = std::env::var("FROSTLINE_ADAPTER").unwrap_or_default();
-        let Ok(choice) = asked.parse();
-        Device::open(&choice).unwrap_or_else(|error| panic!("{error}"))
-    })
-}
+use support::device;
 
 /// Largest relative distance from the reference, about four times the largest that was measured.
 fn tolerance(kind: &str) -> f64 {

@@ -1,5 +1,8 @@
 //! Update rules: how a gradient changes a parameter. Lowered like ops, one Rust file and one WGSL file each.
 
+mod flat;
+pub mod sgd;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -20,6 +23,28 @@ pub trait Rule: fmt::Debug + Send + Sync {
 
     /// One update in plain loops: the specification.
     fn reference(&self, w: &mut Array, d_w: &Array, states: &mut [Array], now: &Now);
+}
+
+pub use sgd::Sgd;
+
+/// What every rule does before its own formula: clip the gradient, then decay the weights.
+///
+/// Source of the order: Keras `BaseOptimizer.apply`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Common {
+    /// Decoupled: `w -= w * weight_decay * learning rate`.
+    pub weight_decay: f32,
+    /// Each element of the gradient stays within plus and minus this.
+    pub clip_value: Option<f32>,
+}
+
+impl Common {
+    /// The gradient's element after clipping, and the weight after its decay.
+    fn prepared(&self, w: f64, d_w: f64, now: &Now) -> (f64, f64) {
+        let limit = self.clip_value.map_or(f64::INFINITY, f64::from);
+        let decay = f64::from(self.weight_decay) * f64::from(now.learning_rate);
+        (d_w.max(-limit).min(limit), w - w * decay)
+    }
 }
 
 /// Rules are shared between programs.

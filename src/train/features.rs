@@ -67,17 +67,18 @@ impl Extractor {
         batch: usize,
         mut progress: impl FnMut(usize),
     ) -> Result<FeatureSamples> {
-        let (mut values, mut labels) = (Vec::new(), Vec::new());
+        let (mut values, mut labels, mut indices) = (Vec::new(), Vec::new(), Vec::new());
         values.reserve(samples.len() * self.width);
         for minibatch in samples.in_order()? {
             let minibatch = minibatch?;
             values.extend(self.run(minibatch.bytes(), minibatch.len())?);
             labels.extend(&minibatch.labels);
+            indices.extend(&minibatch.indices);
             progress(labels.len());
             if crate::train::interrupt::asked() {
                 return Err(Error::Interrupted("stopped before the first epoch; nothing was saved".into()));
             }
         }
-        Ok(FeatureSamples { values, width: self.width, labels, batch })
+        Ok(FeatureSamples { values, width: self.width, labels, indices, batch })
     }
 }
