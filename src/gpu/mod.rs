@@ -1,6 +1,7 @@
 //! The device: which adapter, what it can do, its buffers and its compiled kernels.
 
 pub mod adapter;
+mod advice;
 pub mod buffer;
 pub mod caps;
 pub mod device;
