@@ -12,6 +12,7 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
+use super::complete;
 use super::gate::Gate;
 use super::resize::{self, Filter, Pixels};
 use super::walk::READABLE;
@@ -100,7 +101,7 @@ impl Decoder {
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let _held = self.gate.hold(needed);
         let image = DynamicImage::from_decoder(decoder).map_err(fail)?;
-        if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+        if !complete::has_its_end(format, bytes) {
             return Err(Error::data(path, CUT_SHORT));
         }
         let fail = |what: String| Error::data(path, what);
@@ -165,32 +166,6 @@ fn explain(format: ImageFormat, error: &ImageError) -> String {
         ImageError::Unsupported(e) => format!("is a {name} of a kind that is not read: {e}"),
         e => format!("is damaged: {e}"),
     }
-}
-
-/// Whether the end-of-image marker stands where the scans end. The decoder fills what is missing with grey
-/// and says nothing, which would train on half a photograph.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    const START: u8 = 0xD8;
-    const END: u8 = 0xD9;
-    let mut at = 0;
-    while let Some(offset) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) {
-        at += offset;
-        let length = match bytes[at + 1] {
-            END => return true,
-            START | 0x01 | 0xD0..=0xD7 => 0,
-            _ => match bytes.get(at + 2..at + 4) {
-                Some(field) => usize::from(u16::from_be_bytes([field[0], field[1]])),
-                None => return false,
-            },
-        };
-        at += 2 + length;
-    }
-    false
-}
-
-/// In coded data 0xFF is followed by 0 (a stuffed byte) or 0xFF (fill); anything else is a marker.
-fn is_marker(pair: &[u8]) -> bool {
-    pair[0] == 0xFF && pair[1] != 0 && pair[1] != 0xFF
 }
 
 /// Grey or RGB bytes of any decoded image, without a second full-size copy where that can be had.

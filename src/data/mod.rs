@@ -5,18 +5,18 @@
 //!           paths    permutation            workers: read, decode, resize, cache
 //! ```
 //!
-//! The room knows nothing of devices or networks. Preprocessing and augmentation happen later, in WGSL;
-//! [`preprocessing::Preprocessing`] only says which numbers they take.
+//! The room knows nothing of devices or networks: preprocessing and augmentation happen later, in WGSL.
 
 pub mod batches;
 mod cache;
+mod complete;
 pub mod decode;
+mod duplicates;
 pub mod folder;
 mod gate;
 pub mod order;
 mod paths;
 mod prefetch;
-pub mod preprocessing;
 pub mod resize;
 pub mod split;
 mod walk;
