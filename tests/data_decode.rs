@@ -212,6 +212,13 @@ fn files_that_are_no_images_are_told_apart() {
     }
 }
 
+/// The TIFF decoder knows no colour maps.
+#[test]
+fn a_kind_that_the_decoder_lacks_is_refused_with_the_way_out() {
+    let said = refusal(&fixture("palette.tif"));
+    assert!(said.contains("save it as PNG") && said.contains("Palette"), "{said}");
+}
+
 #[test]
 fn folders_and_missing_files_are_named() {
     let dir = tempfile::tempdir().unwrap();
@@ -238,6 +245,22 @@ fn an_enormous_image_is_refused_before_its_memory_is_taken() {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// A progressive JPEG keeps its coefficients beside the pixels: it needs three times the plain one.
+#[test]
+fn what_a_decoder_keeps_beside_the_pixels_counts() {
+    let needed = |name: &str, max_bytes: u64| {
+        let options = Options { size: (8, 8), filter: Filter::Nearest, max_bytes };
+        match Decoder::new(options).unwrap().decode(&fixture(name)) {
+            Err(Error::TooLarge { needed, .. }) => needed,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (pixels, file) = (24 * 16 * 3, |name| std::fs::metadata(fixture(name)).unwrap().len());
+    assert_eq!(needed("exif_1.jpg", 1000), pixels + 2 * file("exif_1.jpg"));
+    assert_eq!(needed("progressive.jpg", 1000), 3 * pixels + 2 * file("progressive.jpg"));
+    assert_eq!(needed("palette.png", 1000), pixels + file("palette.png"));
 }
 
 #[test]

@@ -20,22 +20,32 @@ fn webp_is_complete(bytes: &[u8]) -> bool {
 /// Whether the end-of-image marker stands where the scans end. The decoder fills what is missing with grey
 /// and says nothing, which would train on half a photograph.
 fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    const START: u8 = 0xD8;
     const END: u8 = 0xD9;
+    jpeg_markers(bytes).any(|marker| marker == END)
+}
+
+/// Whether the scans refine the whole picture step by step, so that the decoder keeps all its coefficients.
+pub(super) fn jpeg_is_progressive(bytes: &[u8]) -> bool {
+    const SCAN: u8 = 0xDA;
+    const PROGRESSIVE_FRAME: u8 = 0xC2;
+    jpeg_markers(bytes).take_while(|marker| *marker != SCAN).any(|marker| marker == PROGRESSIVE_FRAME)
+}
+
+/// The markers of a JPEG in order; what lies inside of segments (thumbnails, for one) is jumped over.
+/// Source: ITU-T T.81, annex B.1.
+fn jpeg_markers(bytes: &[u8]) -> impl Iterator<Item = u8> {
     let mut at = 0;
-    while let Some(offset) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) {
-        at += offset;
-        let length = match bytes[at + 1] {
-            END => return true,
-            START | 0x01 | 0xD0..=0xD7 => 0,
-            _ => match bytes.get(at + 2..at + 4) {
-                Some(field) => usize::from(u16::from_be_bytes([field[0], field[1]])),
-                None => return false,
-            },
+    std::iter::from_fn(move || {
+        at += bytes.get(at..)?.windows(2).position(is_marker)?;
+        let marker = bytes[at + 1];
+        let stands_alone = matches!(marker, 0x01 | 0xD0..=0xD9);
+        let length = match bytes.get(at + 2..at + 4) {
+            Some(field) if !stands_alone => usize::from(u16::from_be_bytes([field[0], field[1]])),
+            _ => 0,
         };
         at += 2 + length;
-    }
-    false
+        Some(marker)
+    })
 }
 
 /// In coded data 0xFF is followed by 0 (a stuffed byte) or 0xFF (fill); anything else is a marker.

@@ -29,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Square input, the default filter, 512 MiB: an RGB photograph of 134 megapixels still decodes.
+    /// Square input, the default filter, 512 MiB: an RGB photograph of 150 megapixels still decodes.
     pub fn square(side: u32) -> Options {
         Options { size: (side, side), filter: Filter::default(), max_bytes: 512 << 20 }
     }
@@ -93,7 +93,7 @@ impl Decoder {
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
         reader.limits(self.limits());
         let mut decoder = reader.into_decoder().map_err(fail)?;
-        let needed = decoder.total_bytes().saturating_add(bytes.len() as u64);
+        let needed = memory(format, bytes, &decoder);
         if needed > self.options.max_bytes {
             let (w, h) = decoder.dimensions();
             return Err(self.too_large(path, &format!("decoding {w}x{h} pixels of"), needed));
@@ -134,6 +134,24 @@ impl Decoder {
     }
 }
 
+/// Bytes that decoding holds at its peak, as measured on images of 48 megapixels: the file, the pixels, and what
+/// the format's decoder keeps beside them.
+fn memory(format: ImageFormat, file: &[u8], decoder: &impl ImageDecoder) -> u64 {
+    let (file_bytes, pixels) = (file.len() as u64, decoder.total_bytes());
+    let beside = match format {
+        // A second copy of the file; coefficients of 16 bits.
+        ImageFormat::Jpeg if complete::jpeg_is_progressive(file) => {
+            file_bytes.saturating_add(pixels.saturating_mul(2))
+        }
+        ImageFormat::Jpeg | ImageFormat::Tiff => file_bytes,
+        _ => 0,
+    };
+    // Deeper pixels are rounded into a second image of a byte per channel.
+    let deep = decoder.color_type().bytes_per_pixel() > decoder.color_type().channel_count();
+    let rounded = if deep { pixels / 2 } else { 0 };
+    file_bytes.saturating_add(pixels).saturating_add(beside).saturating_add(rounded)
+}
+
 /// 65,535 is what JPEG can say; its square in RGB still fits 64 bits with room to spare.
 const LARGEST_SIDE: u32 = 65_535;
 
@@ -163,7 +181,7 @@ fn explain(format: ImageFormat, error: &ImageError) -> String {
     match error {
         ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CUT_SHORT.into(),
         ImageError::Limits(e) => format!("is larger than the limit for decoding allows: {e}"),
-        ImageError::Unsupported(e) => format!("is a {name} of a kind that is not read: {e}"),
+        ImageError::Unsupported(e) => format!("is a {name} of a kind that is not read, save it as PNG: {e}"),
         e => format!("is damaged: {e}"),
     }
 }
