@@ -7,6 +7,7 @@ pub mod caps;
 pub mod device;
 pub mod kernel;
 pub mod launch;
+pub mod memory;
 pub mod pipeline;
 pub mod read_back;
 

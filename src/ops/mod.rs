@@ -11,6 +11,7 @@ pub mod dropout;
 pub mod flatten;
 pub mod fused;
 pub mod global_average_pool;
+pub mod guarded;
 pub mod max_pool2d;
 pub mod pieces;
 pub mod preprocess;

@@ -7,3 +7,6 @@ pub const INDEX: Piece = Piece { name: "index", source: include_str!("../../shad
 
 /// `pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::random`].
 pub const RANDOM: Piece = Piece { name: "random", source: include_str!("../../shaders/random.wgsl") };
+
+/// `clipped`, `decayed`: what every update rule does before its own formula.
+pub const UPDATE: Piece = Piece { name: "update", source: include_str!("../../shaders/update.wgsl") };
