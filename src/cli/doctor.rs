@@ -91,7 +91,10 @@ fn prove(choice: &Choice) -> Result<Proof> {
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Proof { case, rel_l2, seconds } = self;
-        write!(f, "It works: {case}, forward and backward, is within {rel_l2:.0e} of its reference ({seconds:.1} s).")
+        write!(
+            f,
+            "It works: {case}, forward and backward, is within {rel_l2:.0e} of its reference ({seconds:.1} s)."
+        )
     }
 }
 
