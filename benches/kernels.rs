@@ -7,15 +7,17 @@
 //!     cargo bench --bench kernels -- 'conv2d/forward'      # a part of one op
 //!     FROSTLINE_RUNG=naive cargo bench --bench kernels     # another rung, where an op has it
 
+#[path = "support/bound.rs"]
+mod bound;
 mod support;
 
 use std::time::Duration;
 
+use bound::Bound;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use frostline::gpu::Device;
 use frostline::ops::cases::{self, Bench};
 use frostline::ops::{Case, Lowered, Part, Rungs, trial};
-use support::Bound;
 
 /// Largest relative distance from the reference that a kernel may have and still be timed.
 const TOLERANCE: f64 = 1e-5;
@@ -23,7 +25,7 @@ const TOLERANCE: f64 = 1e-5;
 fn kernels(criterion: &mut Criterion) {
     let device = support::device();
     for bench in cases::bench() {
-        let rungs = support::rungs(&device, &bench.case);
+        let rungs = bound::rungs(&device, &bench.case);
         for part in [Part::Forward, Part::DX, Part::DW] {
             time(criterion, &device, &bench, rungs, part);
         }
@@ -32,8 +34,8 @@ fn kernels(criterion: &mut Criterion) {
 
 fn time(criterion: &mut Criterion, device: &Device, bench: &Bench, rungs: Rungs, part: Part) {
     let case = &bench.case;
-    let site = support::site(device, case, rungs);
-    let Some(lowered) = support::lower(&*case.op, &site, part) else { return };
+    let site = bound::site(device, case, rungs);
+    let Some(lowered) = bound::lower(&*case.op, &site, part) else { return };
     let mut group = criterion.benchmark_group(format!("{}/{}", case.op.kind(), part.name()));
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
@@ -44,14 +46,14 @@ fn time(criterion: &mut Criterion, device: &Device, bench: &Bench, rungs: Rungs,
     // Criterion calls this only for what its filter picks, and more than once: match and bind at the first call.
     let mut ready = None;
     group.bench_function(id, |bencher| {
-        let (bound, launches) = ready.get_or_insert_with(|| {
+        let (tensors, launches) = ready.get_or_insert_with(|| {
             matches_its_reference(device, &bench.small, rungs);
             let inputs = case.inputs(1);
-            let mut bound = Bound::new(device, case, &inputs).unwrap_or_else(|error| panic!("{error}"));
-            let launches = bound.prepare(&lowered).unwrap_or_else(|error| panic!("{error}"));
-            (bound, launches)
+            let mut tensors = Bound::new(device, case, &inputs).unwrap_or_else(|error| panic!("{error}"));
+            let launches = tensors.prepare(&lowered).unwrap_or_else(|error| panic!("{error}"));
+            (tensors, launches)
         });
-        bencher.iter(|| bound.run(launches).unwrap_or_else(|error| panic!("{error}")));
+        bencher.iter(|| tensors.run(launches).unwrap_or_else(|error| panic!("{error}")));
     });
     group.finish();
 }

@@ -11,7 +11,8 @@ use crate::error::{Error, Result};
 use crate::gpu::adapter::{self, Choice, Info};
 use crate::gpu::{Class, Device};
 use crate::ops::conv2d::Conv2d;
-use crate::ops::{Case, Rung, Rungs, trial};
+use crate::ops::trial::{self, Comparison};
+use crate::ops::{Case, Rung, Rungs};
 
 /// List the adapters of this machine, say which one is taken, and try it.
 #[derive(Debug, clap::Args)]
@@ -72,8 +73,8 @@ fn prove(choice: &Choice) -> Result<Proof> {
     let device = Device::open(choice)?;
     let case = Case::new(Conv2d::vgg(16), &[&[1, 6, 5, 3]]);
     let found = trial::compare_all(&device, &case, Rungs::all(Rung::Naive))?;
-    let wrong = found.iter().find(|c| !(c.rel_l2 <= TOLERANCE) || c.broken_guards > 0);
-    if let Some(wrong) = wrong {
+    let right = |c: &Comparison| c.rel_l2 <= TOLERANCE && c.broken_guards == 0;
+    if let Some(wrong) = found.iter().find(|c| !right(c)) {
         return Err(Error::Device(format!(
             "{} computes wrongly: {:?} of {} is off by {:.1e}, and {} words beside it changed; update its driver, or \
              try --adapter cpu",

@@ -117,9 +117,9 @@ pub fn bench() -> Vec<Bench> {
 
 impl Bench {
     fn new(case: Case) -> Bench {
-        let shrink = |shape: &Shape| match shape.dims() {
-            &[n, h, w, c] => Shape::new(&[n.min(2), h.min(9), w.min(7), c]),
-            &[n, features] => Shape::new(&[n.min(3), features]),
+        let shrink = |shape: &Shape| match *shape.dims() {
+            [n, h, w, c] => Shape::new(&[n.min(2), h.min(9), w.min(7), c]),
+            [n, features] => Shape::new(&[n.min(3), features]),
             _ => *shape,
         };
         Bench { small: Case { op: case.op.clone(), x: case.x.iter().map(shrink).collect() }, case }
