@@ -8,7 +8,8 @@ use frostline::ops::cases;
 
 /// A room may import itself and every room before it.
 const ROOMS: [&str; 13] = [
-    "error", "shape", "gpu", "ops", "optim", "graph", "nn", "weights", "data", "train", "study", "report", "cli",
+    "error", "shape", "gpu", "ops", "optim", "graph", "nn", "weights", "data", "train", "study", "report",
+    "cli",
 ];
 
 /// Rooms that stand side by side and do not know each other.

@@ -76,7 +76,8 @@ fn prove(choice: &Choice) -> Result<Proof> {
     let given = Given { x: &inputs.x, params: &inputs.params, now: &inputs.now, layer: trial::LAYER };
     let expected = case.op.reference(given);
     let mut trial = Trial::new(&device, &case, Rungs::all(Rung::Naive), &inputs)?;
-    trial.run(&trial.forward_steps(), &inputs, false)?;
+    let forward = trial.forward_steps();
+    trial.run(&forward, &inputs.now, false)?;
     let found = trial.compare(Operand::Y, &expected, 1.0)?;
     if !(found.rel_l2 <= TOLERANCE) || found.broken_guards > 0 {
         return Err(Error::Device(format!(
