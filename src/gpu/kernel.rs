@@ -43,8 +43,9 @@ impl Kernel {
         let sources = self.pieces.iter().map(|piece| piece.source).chain([self.source]);
         sources.flat_map(str::lines).filter_map(|line| {
             let (number, rest) = line.trim_start().strip_prefix("@group(0) @binding(")?.split_once(')')?;
-            let name = rest.split_once('>')?.1.split_once(':')?.0;
-            Some((number.parse().ok()?, name.trim()))
+            // `var<storage, read> x: array<f32>;` or `var a: texture_storage_2d<rgba32float, read>;`
+            let name = rest.split_once(':')?.0.rsplit([' ', '>']).next()?;
+            Some((number.parse().ok()?, name))
         })
     }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::gpu::buffer::Raw;
 use crate::gpu::device::Device;
 use crate::gpu::{Buffer, Pipeline};
 
@@ -37,11 +38,14 @@ impl Device {
             .zip(ranges)
             .map(|(&binding, (buffer, range))| wgpu::BindGroupEntry {
                 binding,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &buffer.raw,
-                    offset: range.start,
-                    size: wgpu::BufferSize::new(range.end - range.start),
-                }),
+                resource: match &buffer.raw {
+                    Raw::Words(buffer) => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer,
+                        offset: range.start,
+                        size: wgpu::BufferSize::new(range.end - range.start),
+                    }),
+                    Raw::Texels(view) => wgpu::BindingResource::TextureView(view),
+                },
             })
             .collect();
         Bound(self.raw.create_bind_group(&wgpu::BindGroupDescriptor {

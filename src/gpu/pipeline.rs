@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
+use crate::gpu::buffer::Form;
 use crate::gpu::kernel::Kernel;
 
 /// Name of a storage binding and whether the kernel writes it, in binding order.
@@ -11,6 +12,7 @@ use crate::gpu::kernel::Kernel;
 pub struct Slot {
     pub name: &'static str,
     pub writes: bool,
+    pub form: Form,
 }
 
 /// How a module is built: everything besides the kernel that its text depends on.
@@ -125,10 +127,20 @@ fn storage_entry((&binding, slot): (&u32, &Slot)) -> wgpu::BindGroupLayoutEntry 
     wgpu::BindGroupLayoutEntry {
         binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Storage { read_only: !slot.writes },
-            has_dynamic_offset: false,
-            min_binding_size: None,
+        ty: match slot.form {
+            Form::Words => wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: !slot.writes },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            Form::Texels => wgpu::BindingType::StorageTexture {
+                access: match slot.writes {
+                    true => wgpu::StorageTextureAccess::WriteOnly,
+                    false => wgpu::StorageTextureAccess::ReadOnly,
+                },
+                format: wgpu::TextureFormat::Rgba32Float,
+                view_dimension: wgpu::TextureViewDimension::D2,
+            },
         },
         count: None,
     }

@@ -25,7 +25,7 @@ impl Device {
         let mut at = 0;
         for (buffer, offset, bytes) in ranges {
             let bytes = bytes.next_multiple_of(4);
-            encoder.copy_buffer_to_buffer(&buffer.raw, *offset, &staging, at, bytes);
+            encoder.copy_buffer_to_buffer(buffer.words(), *offset, &staging, at, bytes);
             at += bytes;
         }
         let submission = self.queue.submit([encoder.finish()]);

@@ -2,11 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::gpu::Caps;
+use crate::gpu::{Caps, Form};
 use crate::graph::builder::{Graph, Node, NodeId, ParamId, ValueId};
 use crate::graph::grad::Sweep;
 use crate::graph::plan::Settings;
-use crate::ops::{Access, Dtype, Lowered, Operand, Part, Rungs, Site, Step};
+use crate::ops::{Access, Dtype, Lowered, Operand, Part, Rungs, Scratch, Site, Step};
 use crate::shape::Shape;
 
 /// What a tensor is for. A role names one tensor of the plan.
@@ -54,6 +54,7 @@ pub struct PlannedStep {
 pub struct DraftTensor {
     pub role: Role,
     pub bytes: u64,
+    pub form: Form,
 }
 
 /// See the module's first line. `updates` holds the steps that run once per whole batch.
@@ -183,7 +184,7 @@ impl Drafter<'_> {
             let mut add = Add::Never;
             for binding in &step.bindings {
                 let role = self.role(owner, binding.operand);
-                tensors.push(self.tensor(role, shapes, &lowered.scratch));
+                tensors.push(self.tensor(role, binding.form, shapes, &lowered.scratch));
                 if binding.access == Access::Gradient {
                     add = self.add(role);
                     writes.push(role);
@@ -230,15 +231,15 @@ impl Drafter<'_> {
         }
     }
 
-    fn tensor(&mut self, role: Role, shapes: &[Shape], scratch: &[u64]) -> usize {
-        let bytes = self.bytes(role, shapes, scratch);
+    fn tensor(&mut self, role: Role, form: Form, shapes: &[Shape], scratch: &[Scratch]) -> usize {
+        let bytes = form.round_up(self.bytes(role, shapes, scratch));
         *self.index.entry(role).or_insert_with(|| {
-            self.draft.tensors.push(DraftTensor { role, bytes });
+            self.draft.tensors.push(DraftTensor { role, bytes, form });
             self.draft.tensors.len() - 1
         })
     }
 
-    fn bytes(&self, role: Role, shapes: &[Shape], scratch: &[u64]) -> u64 {
+    fn bytes(&self, role: Role, shapes: &[Shape], scratch: &[Scratch]) -> u64 {
         let value = |v: ValueId| self.graph.values[v.0].dtype.bytes(self.graph.shape(v, self.n).numel());
         match role {
             Role::Input(v) | Role::Activation(v) => value(v),
@@ -250,7 +251,7 @@ impl Drafter<'_> {
             Role::Param(p) | Role::ParamGradient(p) | Role::State(p, _) => {
                 Dtype::F32.bytes(self.graph.params[p.0].spec.shape.numel())
             }
-            Role::Scratch(_, i) => scratch[i],
+            Role::Scratch(_, i) => scratch[i].bytes,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod builder;
 pub mod cut;
 pub mod draft;
+pub mod fit;
 pub mod grad;
 pub mod plan;
 pub mod program;

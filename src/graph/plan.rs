@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::gpu::Caps;
+use crate::gpu::{Caps, Form};
 use crate::graph::builder::Graph;
 use crate::graph::draft::{Draft, DraftTensor, Owner, PlannedStep, Role};
-use crate::graph::slots::{self, Lifetime};
+use crate::graph::slots::{self, Lifetime, Slot};
 use crate::ops::{Access, Rung, Word};
 use crate::optim::RuleRef;
 
@@ -39,6 +39,7 @@ pub enum Place {
 pub struct Tensor {
     pub role: Role,
     pub bytes: u64,
+    pub form: Form,
     pub place: Place,
     /// Written by the prologue and never again.
     pub constant: bool,
@@ -50,8 +51,7 @@ pub struct Plan {
     pub settings: Settings,
     pub caps: Caps,
     pub tensors: Vec<Tensor>,
-    /// Bytes of each slot.
-    pub slots: Vec<u64>,
+    pub slots: Vec<Slot>,
     /// Steps over constants, run once.
     pub prologue: Vec<PlannedStep>,
     pub body: Vec<PlannedStep>,
@@ -86,8 +86,13 @@ impl Plan {
         let (prologue, body, constant) = hoist(graph, &draft);
         let (places, slots) = place(&draft, &constant, &body, &settings);
         let tensors = draft.tensors.iter().zip(places).zip(constant);
-        let tensors =
-            tensors.map(|((t, place), constant)| Tensor { role: t.role, bytes: t.bytes, place, constant });
+        let tensors = tensors.map(|((t, place), constant)| Tensor {
+            role: t.role,
+            bytes: t.bytes,
+            form: t.form,
+            place,
+            constant,
+        });
         Ok(Plan {
             tensors: tensors.collect(),
             slots,
@@ -108,7 +113,8 @@ impl Plan {
     }
 
     pub fn memory(&self) -> Memory {
-        let mut memory = Memory { slots: self.slots.iter().sum(), ..Memory::default() };
+        let mut memory =
+            Memory { slots: self.slots.iter().map(|slot| slot.bytes).sum(), ..Memory::default() };
         for tensor in self.tensors.iter().filter(|t| t.place == Place::Own) {
             let group = match tensor.role {
                 Role::Param(_) => &mut memory.parameters,
@@ -116,7 +122,7 @@ impl Plan {
                 Role::Input(_) => &mut memory.inputs,
                 _ => &mut memory.constants,
             };
-            *group += tensor.bytes.max(4);
+            *group += tensor.bytes;
         }
         memory
     }
@@ -170,7 +176,7 @@ fn place(
     constant: &[bool],
     body: &[PlannedStep],
     settings: &Settings,
-) -> (Vec<Place>, Vec<u64>) {
+) -> (Vec<Place>, Vec<Slot>) {
     let tensors = &draft.tensors;
     let end = body.len().saturating_sub(1);
     let mut first = vec![usize::MAX; tensors.len()];
@@ -197,7 +203,7 @@ fn place(
         let until = if settings.outputs.contains(&tensor.role) || accumulated { end } else { last[id] };
         let from = if accumulated { 0 } else { first[id].min(until) };
         pooled.push(id);
-        lifetimes.push(Lifetime { bytes: tensor.bytes.max(4), steps: from..=until });
+        lifetimes.push(Lifetime { bytes: tensor.bytes, form: tensor.form, steps: from..=until });
     }
     let (slots, sizes) = slots::assign(&lifetimes);
     for (id, slot) in pooled.into_iter().zip(slots) {
@@ -224,10 +230,11 @@ fn check_limits(graph: &Graph, caps: &Caps, settings: &Settings, draft: &Draft) 
                 cure: cure(tensor.role, settings.batch).to_owned(),
             })
         };
-        if tensor.bytes > caps.max_buffer {
-            return refuse(tensor.bytes, "the largest buffer of this adapter", caps.max_buffer);
+        let most = caps.max_bytes(tensor.form);
+        if tensor.bytes > most {
+            return refuse(tensor.bytes, "the largest buffer of this adapter", most);
         }
-        if bound > caps.max_binding {
+        if tensor.form == Form::Words && bound > caps.max_binding {
             return refuse(bound, "the largest binding of this adapter", caps.max_binding);
         }
     }

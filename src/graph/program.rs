@@ -11,7 +11,7 @@ use crate::graph::builder::{Graph, ValueId};
 use crate::graph::draft::{Add, PlannedStep, Role};
 use crate::graph::plan::{Place, Plan};
 use crate::graph::store::Store;
-use crate::ops::{Now, Operand};
+use crate::ops::{Access, Now, Operand};
 
 /// A plan with its buffers, ready to run.
 pub struct Program {
@@ -38,7 +38,7 @@ impl Program {
     /// Out of memory, a kernel that does not compile, or a lost device.
     pub fn new(graph: &Graph, plan: Plan, store: &mut Store) -> Result<Program> {
         let device = store.device().clone();
-        let slots = plan.slots.iter().map(|&bytes| device.buffer("slot", bytes).map(Arc::new));
+        let slots = plan.slots.iter().map(|slot| device.memory("slot", slot.bytes, slot.form).map(Arc::new));
         let slots = slots.collect::<Result<Vec<_>>>()?;
         let mut buffers = Vec::with_capacity(plan.tensors.len());
         let mut fresh = vec![false; plan.tensors.len()];
@@ -46,7 +46,7 @@ impl Program {
             buffers.push(match (tensor.place, own_name(graph, &plan, id)) {
                 (Place::Slot(slot), _) => slots[slot].clone(),
                 (Place::Own, Some(name)) => {
-                    let (buffer, made) = store.get_or_make(&name, tensor.bytes)?;
+                    let (buffer, made) = store.get_or_make(&name, tensor.bytes, tensor.form)?;
                     fresh[id] = made;
                     buffer
                 }
@@ -87,7 +87,7 @@ impl Program {
         let bindings = planned.step.bindings.iter().zip(&planned.tensors);
         let ranges: Vec<_> = bindings
             .map(|(binding, &t)| {
-                let whole = 0..self.plan.tensors[t].bytes.max(4);
+                let whole = 0..self.plan.tensors[t].bytes;
                 (&*self.buffers[t], binding.window.clone().unwrap_or(whole))
             })
             .collect();
@@ -190,10 +190,13 @@ fn own_name(graph: &Graph, plan: &Plan, id: usize) -> Option<String> {
 /// A constant is named by how it came about: the kernel and the parameters that it was computed from.
 fn constant_name(graph: &Graph, plan: &Plan, id: usize) -> String {
     let maker = plan.prologue.iter().find(|s| s.tensors.contains(&id)).expect("a constant has a maker");
-    let inputs = maker.tensors.iter().filter_map(|&t| match plan.tensors[t].role {
-        Role::Param(p) => Some(graph.params[p.0].name.as_str()),
-        _ => None,
+    let bindings = || maker.step.bindings.iter().zip(&maker.tensors);
+    let reads = bindings().filter(|(b, _)| b.access == Access::Read);
+    let inputs = reads.map(|(_, &t)| match plan.tensors[t].role {
+        Role::Param(p) => graph.params[p.0].name.clone(),
+        _ => constant_name(graph, plan, t),
     });
-    let inputs: Vec<&str> = inputs.collect();
-    format!("{}({}):{}", maker.step.kernel, inputs.join(","), plan.tensors[id].bytes)
+    let inputs: Vec<String> = inputs.collect();
+    let binding = bindings().find(|(_, t)| **t == id).map_or("", |(b, _)| b.name);
+    format!("{}({}).{binding}", maker.step.kernel, inputs.join(","))
 }

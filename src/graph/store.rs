@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Buffer, Device};
+use crate::gpu::{Buffer, Device, Form};
 
 /// Named device tensors. Programs for training, evaluation and prediction over one store see the same weights.
 pub struct Store {
@@ -25,11 +25,11 @@ impl Store {
     ///
     /// # Errors
     /// The device has no memory left.
-    pub fn get_or_make(&mut self, name: &str, bytes: u64) -> Result<(Arc<Buffer>, bool)> {
+    pub fn get_or_make(&mut self, name: &str, bytes: u64, form: Form) -> Result<(Arc<Buffer>, bool)> {
         if let Some(buffer) = self.buffers.get(name) {
             return Ok((buffer.clone(), false));
         }
-        let buffer = Arc::new(self.device.buffer(name, bytes)?);
+        let buffer = Arc::new(self.device.memory(name, bytes, form)?);
         self.buffers.insert(name.to_owned(), buffer.clone());
         Ok((buffer, true))
     }
@@ -43,7 +43,7 @@ impl Store {
     /// # Errors
     /// The device has no memory left.
     pub fn write(&mut self, name: &str, values: &[f32]) -> Result<()> {
-        let (buffer, _) = self.get_or_make(name, values.len() as u64 * 4)?;
+        let (buffer, _) = self.get_or_make(name, values.len() as u64 * 4, Form::Words)?;
         self.device.upload(&buffer, 0, bytemuck::cast_slice(values));
         Ok(())
     }

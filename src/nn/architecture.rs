@@ -26,12 +26,29 @@ pub struct Layer {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case")]
 pub enum LayerKind {
-    Conv2d { filters: usize, kernel: [usize; 2], stride: [usize; 2], padding: Padding, bias: bool, relu: bool },
-    MaxPool2d { window: [usize; 2], stride: [usize; 2], padding: Padding },
+    Conv2d {
+        filters: usize,
+        kernel: [usize; 2],
+        stride: [usize; 2],
+        padding: Padding,
+        bias: bool,
+        relu: bool,
+    },
+    MaxPool2d {
+        window: [usize; 2],
+        stride: [usize; 2],
+        padding: Padding,
+    },
     GlobalAveragePool,
     Flatten,
-    Dense { units: usize, bias: bool, relu: bool },
-    Dropout { rate: f32 },
+    Dense {
+        units: usize,
+        bias: bool,
+        relu: bool,
+    },
+    Dropout {
+        rate: f32,
+    },
 }
 
 impl Layer {
@@ -129,7 +146,10 @@ impl Head {
             return Err(Error::Usage("--head has a layer of 0 units; give each at least one".into()));
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::Usage(format!("--dropout {} is outside of 0 to 1 (1 excluded)", self.dropout)));
+            return Err(Error::Usage(format!(
+                "--dropout {} is outside of 0 to 1 (1 excluded)",
+                self.dropout
+            )));
         }
         Ok(())
     }

@@ -58,7 +58,8 @@ impl Network {
         let weights = graph.input(WEIGHTS, Shape::new(&[1]), Dtype::F32);
         let loss = SoftmaxCrossEntropy { smoothing, soft: false };
         graph.push(LOSS, Arc::new(loss), &[x, labels, weights])?;
-        let names: Vec<&str> = architecture.layers[..frozen].iter().map(|layer| layer.name.as_str()).collect();
+        let names: Vec<&str> =
+            architecture.layers[..frozen].iter().map(|layer| layer.name.as_str()).collect();
         graph.set_trainable(|layer| !names.contains(&layer));
         Ok(Network { architecture, graph })
     }

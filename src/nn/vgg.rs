@@ -6,8 +6,12 @@ use crate::nn::preprocessing::Preprocessing;
 use crate::ops::conv2d::Padding;
 
 /// Convolutions in each of the five blocks.
-const DEPTHS: [(&str, [usize; 5]); 4] =
-    [("vgg11", [1, 1, 2, 2, 2]), ("vgg13", [2, 2, 2, 2, 2]), ("vgg16", [2, 2, 3, 3, 3]), ("vgg19", [2, 2, 4, 4, 4])];
+const DEPTHS: [(&str, [usize; 5]); 4] = [
+    ("vgg11", [1, 1, 2, 2, 2]),
+    ("vgg13", [2, 2, 2, 2, 2]),
+    ("vgg16", [2, 2, 3, 3, 3]),
+    ("vgg19", [2, 2, 4, 4, 4]),
+];
 
 /// Filters of each block's convolutions.
 const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
@@ -24,7 +28,12 @@ pub fn names() -> [&'static str; 4] {
 ///
 /// # Errors
 /// An unknown name, an input below 32 pixels, or a head that makes no sense.
-pub fn with_head(model: &str, input: usize, preprocessing: Preprocessing, head: &Head) -> Result<Architecture> {
+pub fn with_head(
+    model: &str,
+    input: usize,
+    preprocessing: Preprocessing,
+    head: &Head,
+) -> Result<Architecture> {
     let mut layers = base(model, &WIDTHS)?;
     check_input(input)?;
     let base = layers.len();
@@ -43,7 +52,13 @@ pub fn with_top(model: &str, input: usize, classes: usize) -> Result<Architectur
     let dense = |name: &str, units, relu| Layer::new(name, LayerKind::Dense { units, bias: true, relu });
     layers.push(Layer::new("flatten", LayerKind::Flatten));
     layers.extend([dense("fc1", 4096, true), dense("fc2", 4096, true), dense("predictions", classes, false)]);
-    Ok(Architecture { model: model.to_owned(), input: [input; 2], preprocessing: Preprocessing::Caffe, layers, base })
+    Ok(Architecture {
+        model: model.to_owned(),
+        input: [input; 2],
+        preprocessing: Preprocessing::Caffe,
+        layers,
+        base,
+    })
 }
 
 /// The convolutions and poolings of `model`, with `widths` filters in each block: narrow ones make small test networks.
@@ -65,7 +80,14 @@ pub fn base(model: &str, widths: &[usize; 5]) -> Result<Vec<Layer>> {
 }
 
 fn convolution(filters: usize) -> LayerKind {
-    LayerKind::Conv2d { filters, kernel: [3, 3], stride: [1, 1], padding: Padding::Same, bias: true, relu: true }
+    LayerKind::Conv2d {
+        filters,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: Padding::Same,
+        bias: true,
+        relu: true,
+    }
 }
 
 fn check_input(input: usize) -> Result<()> {

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use crate::error::Result;
 use crate::gpu::launch::Launch;
 use crate::gpu::pipeline::Build;
-use crate::gpu::{Buffer, Device};
-use crate::ops::{Array, Dtype, Lowered, Now, Operand, Step};
+use crate::gpu::{Buffer, Device, Form};
+use crate::ops::{Array, Dtype, Lowered, Now, Operand, Scratch, Step};
 use crate::shape::Shape;
 
 /// Words of guard before and after each tensor; a multiple of four, so that vec4 loads stay aligned.
@@ -40,6 +40,7 @@ struct Tensor {
     buffer: Buffer,
     elements: u64,
     dtype: Dtype,
+    form: Form,
 }
 
 impl<'a> Guarded<'a> {
@@ -58,8 +59,8 @@ impl<'a> Guarded<'a> {
     /// # Errors
     /// A kernel does not compile, or the device is lost.
     pub fn run(&mut self, lowered: &Lowered, now: &Now, accumulate: bool) -> Result<()> {
-        for (i, &bytes) in lowered.scratch.iter().enumerate() {
-            self.place(Operand::Scratch(i), Shape::new(&[bytes as usize / 4]), Dtype::F32, None)?;
+        for (i, scratch) in lowered.scratch.iter().enumerate() {
+            self.place_scratch(Operand::Scratch(i), *scratch)?;
         }
         let launches = lowered.steps.iter().map(|step| self.launch(step, now, accumulate));
         let launches = launches.collect::<Result<Vec<Launch>>>()?;
@@ -92,6 +93,17 @@ impl<'a> Guarded<'a> {
         })
     }
 
+    fn place_scratch(&mut self, operand: Operand, scratch: Scratch) -> Result<()> {
+        if scratch.form == Form::Words {
+            return self.place(operand, Shape::new(&[scratch.bytes as usize / 4]), Dtype::F32, None);
+        }
+        // Texels have no words before and after them that a kernel could reach.
+        let buffer = self.device.memory("trial", scratch.bytes, Form::Texels)?;
+        let tensor = Tensor { buffer, elements: 0, dtype: Dtype::F32, form: Form::Texels };
+        self.tensors.insert(operand, tensor);
+        Ok(())
+    }
+
     /// Uploads a tensor; without `values` it is poisoned.
     ///
     /// # Errors
@@ -112,7 +124,7 @@ impl<'a> Guarded<'a> {
         let all = [guard.as_slice(), &words, &guard].concat();
         let buffer = self.device.buffer("trial", all.len() as u64 * 4)?;
         self.device.upload(&buffer, 0, bytemuck::cast_slice(&all));
-        self.tensors.insert(operand, Tensor { buffer, elements, dtype });
+        self.tensors.insert(operand, Tensor { buffer, elements, dtype, form: Form::Words });
         Ok(())
     }
 
@@ -146,7 +158,8 @@ impl<'a> Guarded<'a> {
     /// # Errors
     /// The device is lost.
     pub fn broken_guards(&self) -> Result<usize> {
-        self.tensors.keys().map(|operand| self.read(*operand).map(|(_, broken)| broken)).sum()
+        let words = self.tensors.iter().filter(|(_, tensor)| tensor.form == Form::Words);
+        words.map(|(operand, _)| self.read(*operand).map(|(_, broken)| broken)).sum()
     }
 }
 

@@ -24,7 +24,7 @@ pub mod trial;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::gpu::Caps;
+use crate::gpu::{Caps, Form};
 use crate::shape::Shape;
 
 pub use cases::Case;
@@ -128,11 +128,18 @@ impl Wants {
     }
 }
 
-/// The steps of one lowering and the sizes of their scratch tensors in bytes.
+/// A tensor that lives within one lowering only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scratch {
+    pub bytes: u64,
+    pub form: Form,
+}
+
+/// The steps of one lowering and their scratch tensors.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lowered {
     pub steps: Vec<Step>,
-    pub scratch: Vec<u64>,
+    pub scratch: Vec<Scratch>,
 }
 
 impl Lowered {
@@ -142,7 +149,13 @@ impl Lowered {
 
     /// Asks for `elements` f32 that live within this lowering only.
     pub fn scratch(&mut self, elements: u64) -> Operand {
-        self.scratch.push(Dtype::F32.bytes(elements));
+        self.scratch.push(Scratch { bytes: Dtype::F32.bytes(elements), form: Form::Words });
+        Operand::Scratch(self.scratch.len() - 1)
+    }
+
+    /// Asks for `count` vec4f in a storage texture that live within this lowering only.
+    pub fn texels(&mut self, count: u64) -> Operand {
+        self.scratch.push(Scratch { bytes: count * 16, form: Form::Texels });
         Operand::Scratch(self.scratch.len() - 1)
     }
 }

@@ -62,7 +62,10 @@ impl Checkpoint {
             if values.iter().all(|v| v.is_finite()) {
                 return Ok(Cow::Owned(values));
             }
-            Err(Error::Diverged(format!("{} is no longer a number; lower the learning rate", params[index].name)))
+            Err(Error::Diverged(format!(
+                "{} is no longer a number; lower the learning rate",
+                params[index].name
+            )))
         })
     }
 
@@ -73,10 +76,16 @@ impl Checkpoint {
     pub fn open(path: &Path) -> Result<(Checkpoint, Box<dyn Source>)> {
         let source = weights::open(path)?;
         let about = source.metadata().get(KEY).ok_or_else(|| {
-            Error::weights(path, "holds weights but no Frostline checkpoint; pass it to 'train --weights' instead")
+            Error::weights(
+                path,
+                "holds weights but no Frostline checkpoint; pass it to 'train --weights' instead",
+            )
         })?;
         let checkpoint = serde_json::from_str(about).map_err(|e| {
-            Error::weights(path, format!("its description cannot be read ({e}); was it written by a newer version?"))
+            Error::weights(
+                path,
+                format!("its description cannot be read ({e}); was it written by a newer version?"),
+            )
         })?;
         Ok((checkpoint, source))
     }
@@ -106,7 +115,11 @@ pub fn load_params<'a>(
         let missing = || {
             let entries = source.entries();
             let first = entries.first().map_or("nothing", |entry| entry.name.as_str());
-            let what = format!("no tensor '{}' among its {} (first: {first}); is it for another --model?", param.name, entries.len());
+            let what = format!(
+                "no tensor '{}' among its {} (first: {first}); is it for another --model?",
+                param.name,
+                entries.len()
+            );
             Error::weights(&path, what)
         };
         let index = position.ok_or_else(missing)?;

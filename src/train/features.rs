@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::graph::draft::Role;
-use crate::graph::{Graph, Program, Store, ValueId};
+use crate::graph::fit::fit;
+use crate::graph::{Graph, Program, Settings, Store, ValueId};
 use crate::ops::Now;
-use crate::train::passes::fit_plan;
 use crate::train::samples::{FeatureSamples, Samples};
 
 /// Runs a prefix graph, whose last value is the result.
@@ -22,13 +22,20 @@ impl Extractor {
     ///
     /// # Errors
     /// No value of this name, or not even one sample fits.
-    pub fn new(prefix: &Graph, name: &str, store: &mut Store, batch: usize, memory: u64) -> Result<Extractor> {
+    pub fn new(
+        prefix: &Graph,
+        name: &str,
+        store: &mut Store,
+        batch: usize,
+        memory: u64,
+    ) -> Result<Extractor> {
         let known: Vec<&str> = prefix.values.iter().map(|value| value.name.as_str()).collect();
         let value = prefix.find(name).ok_or_else(|| crate::error::unknown("layer", name, &known))?;
         let output = Role::Activation(prefix.root(value, false));
         let input = prefix.inputs().next();
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let plan = fit_plan(prefix, store.device(), batch, None, memory, &[output])?;
+        let settings = Settings { batch, outputs: vec![output], ..Settings::default() };
+        let plan = fit(prefix, store.device().caps(), settings, memory)?;
         let batch = plan.settings.batch;
         let width = prefix.values[value.0].shape.numel() as usize;
         Ok(Extractor { program: Program::new(prefix, plan, store)?, input, output, width, batch })

@@ -1,6 +1,5 @@
 //! What each epoch came to, as rows and as CSV.
 
-use std::io::Write;
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -42,7 +41,8 @@ impl History {
             let header = ["epoch", "acc", "loss", "lr", "seconds", "val_acc", "val_loss"];
             let lines = self.rows.iter().map(|row| {
                 let r = row;
-                let numbers = [r.acc.to_string(), r.loss.to_string(), r.lr.to_string(), r.seconds.to_string()];
+                let numbers =
+                    [r.acc.to_string(), r.loss.to_string(), r.lr.to_string(), r.seconds.to_string()];
                 let [acc, loss, lr, seconds] = numbers;
                 [r.epoch.to_string(), acc, loss, lr, seconds, or_na(r.val_acc), or_na(r.val_loss)]
             });

@@ -5,12 +5,18 @@
 //! named tensors. Files are written under a temporary name and renamed ([`file::replace`]).
 
 pub mod file;
+pub mod keras;
+pub mod npz;
 pub mod safetensors;
+pub mod torch;
 
 mod decode;
 mod entry;
+mod hdf5;
 mod order;
 mod sniff;
+mod window;
+mod zipped;
 
 pub use entry::{Dtype, Entry, Format, Layout, Optimizer, Source};
 pub use sniff::open;
@@ -38,3 +44,8 @@ impl Outgoing {
 /// Gives the values of outgoing tensor `index`; called once for each, in the order of the file, so that a model
 /// larger than memory can be written by reading back one parameter at a time.
 pub type Values<'a, 'v> = dyn FnMut(usize) -> crate::error::Result<Cow<'v, [f32]>> + 'a;
+
+/// The error for an index that no listing gave.
+fn out_of_range(path: &std::path::Path, count: usize, index: usize) -> crate::error::Error {
+    crate::error::Error::weights(path, format!("has {count} tensors; number {index} was asked for"))
+}
