@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::gpu::buffer::{Form, TEXEL_ROW};
+
 /// The kind of adapter, which decides the form of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -22,6 +24,8 @@ pub struct Caps {
     pub max_buffer: u64,
     /// Workgroups per dimension of a dispatch.
     pub max_groups: u32,
+    /// Texels along one side of a texture.
+    pub max_texture: u32,
     pub workgroup_memory: u32,
     pub workgroup_invocations: u32,
     /// Bytes of immediates (push constants); 0 means that parameters travel in a uniform buffer.
@@ -43,6 +47,7 @@ impl Default for Caps {
             max_binding: 128 << 20,
             max_buffer: 256 << 20,
             max_groups: 65_535,
+            max_texture: 8192,
             workgroup_memory: 16 << 10,
             workgroup_invocations: 256,
             immediates: 0,
@@ -56,6 +61,14 @@ impl Default for Caps {
 }
 
 impl Caps {
+    /// The most bytes that one tensor may take in this form.
+    pub fn max_bytes(&self, form: Form) -> u64 {
+        match form {
+            Form::Words => self.max_buffer,
+            Form::Texels => u64::from(self.max_texture) * 16 * TEXEL_ROW,
+        }
+    }
+
     /// The subgroup size if it is certain, which shuffle kernels are generated for.
     pub fn exact_lanes(&self) -> Option<u32> {
         self.lanes.filter(|(min, max)| min == max).map(|(min, _)| min)
@@ -75,6 +88,7 @@ impl Caps {
             max_binding: limits.max_storage_buffer_binding_size,
             max_buffer: limits.max_buffer_size,
             max_groups: limits.max_compute_workgroups_per_dimension,
+            max_texture: limits.max_texture_dimension_2d,
             workgroup_memory: limits.max_compute_workgroup_storage_size,
             workgroup_invocations: limits.max_compute_invocations_per_workgroup,
             immediates,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{self, Choice, Info};
-use crate::gpu::buffer::Buffer;
+use crate::gpu::buffer::{Buffer, Form, Raw, TEXEL_ROW};
 use crate::gpu::caps::{Caps, Class};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::pipeline::{Build, Cache, Pipeline, Slot};
@@ -83,27 +83,60 @@ impl Device {
         self.pipelines.len()
     }
 
-    /// A zeroed storage buffer of `bytes`, rounded up to whole words.
+    /// Zeroed device memory of at least `bytes`.
     ///
     /// # Errors
     /// More than the adapter allows for one buffer, or out of memory.
     pub fn buffer(&self, label: &str, bytes: u64) -> Result<Buffer> {
-        let bytes = bytes.max(4).next_multiple_of(4);
-        let limit = self.caps().max_buffer;
+        self.memory(label, bytes, Form::Words)
+    }
+
+    /// As [`Device::buffer`], in either form.
+    ///
+    /// # Errors
+    /// More than the adapter allows for one buffer, or out of memory.
+    pub fn memory(&self, label: &str, bytes: u64, form: Form) -> Result<Buffer> {
+        let bytes = form.round_up(bytes);
+        let limit = self.caps().max_bytes(form);
         if bytes > limit {
             return Err(self.too_large(label, bytes, "the largest buffer of this adapter", limit));
         }
         let scope = self.raw.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let raw = self.raw.create_buffer(&wgpu::BufferDescriptor {
+        let raw = match form {
+            Form::Words => Raw::Words(self.words(label, bytes)),
+            Form::Texels => Raw::Texels(self.texels(label, bytes)),
+        };
+        match pollster::block_on(scope.pop()) {
+            Some(_) => Err(self.too_large(label, bytes, "what the device has left", self.live_bytes())),
+            None => Ok(Buffer::new(raw, bytes, self.live.clone())),
+        }
+    }
+
+    fn words(&self, label: &str, bytes: u64) -> wgpu::Buffer {
+        self.raw.create_buffer(&wgpu::BufferDescriptor {
             label: Some(label),
             size: bytes,
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
+        })
+    }
+
+    fn texels(&self, label: &str, bytes: u64) -> wgpu::TextureView {
+        let texture = self.raw.create_texture(&wgpu::TextureDescriptor {
+            label: Some(label),
+            size: wgpu::Extent3d {
+                width: TEXEL_ROW as u32,
+                height: (bytes / 16 / TEXEL_ROW) as u32,
+                depth_or_array_layers: 1,
+            },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: wgpu::TextureFormat::Rgba32Float,
+            usage: wgpu::TextureUsages::STORAGE_BINDING,
+            view_formats: &[],
         });
-        match pollster::block_on(scope.pop()) {
-            Some(_) => Err(self.too_large(label, bytes, "what the device has left", self.live_bytes())),
-            None => Ok(Buffer::new(raw, self.live.clone())),
-        }
+        texture.create_view(&wgpu::TextureViewDescriptor::default())
     }
 
     fn too_large(&self, label: &str, bytes: u64, limit_name: &'static str, limit: u64) -> Error {
@@ -130,11 +163,11 @@ impl Device {
         for (index, chunk) in bytes.chunks(UPLOAD_CHUNK).enumerate() {
             let at = offset + (index * UPLOAD_CHUNK) as u64;
             match chunk.len() % 4 {
-                0 => self.queue.write_buffer(&buffer.raw, at, chunk),
+                0 => self.queue.write_buffer(buffer.words(), at, chunk),
                 _ => {
                     let mut padded = chunk.to_vec();
                     padded.resize(chunk.len().next_multiple_of(4), 0);
-                    self.queue.write_buffer(&buffer.raw, at, &padded);
+                    self.queue.write_buffer(buffer.words(), at, &padded);
                 }
             }
             if chunk.len() == UPLOAD_CHUNK {
@@ -148,23 +181,7 @@ impl Device {
     /// # Errors
     /// The device was lost.
     pub fn download(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
-        let whole = bytes.next_multiple_of(4);
-        let staging = self.raw.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("read back"),
-            size: whole,
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(&buffer.raw, offset, &staging, 0, whole);
-        self.queue.submit([encoder.finish()]);
-        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
-        self.wait()?;
-        let view = staging
-            .slice(..)
-            .get_mapped_range()
-            .map_err(|e| Error::Device(format!("cannot read back: {e}")))?;
-        Ok(view[..bytes as usize].to_vec())
+        self.read_later(&[(buffer, offset, bytes)]).wait(self)
     }
 
     /// Waits for everything submitted so far.

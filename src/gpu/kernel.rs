@@ -38,17 +38,28 @@ impl Kernel {
         self
     }
 
+    /// The storage bindings that the WGSL declares: (number, name). Rust and WGSL agree by name, not by position.
+    pub fn bindings(&self) -> impl Iterator<Item = (u32, &'static str)> {
+        let sources = self.pieces.iter().map(|piece| piece.source).chain([self.source]);
+        sources.flat_map(str::lines).filter_map(|line| {
+            let (number, rest) = line.trim_start().strip_prefix("@group(0) @binding(")?.split_once(')')?;
+            // `var<storage, read> x: array<f32>;` or `var a: texture_storage_2d<rgba32float, read>;`
+            let name = rest.split_once(':')?.0.rsplit([' ', '>']).next()?;
+            Some((number.parse().ok()?, name))
+        })
+    }
+
     /// The complete module: header, pieces, file.
     ///
-    /// `bindings` are the names of the storage bindings in order. Each gets a constant `<name>_at`, the index of the
-    /// tensor's first element within its binding: 0 in a program, `guard` where a trial has put guard words before it.
+    /// Each storage binding gets a constant `<name>_at`, the index of the tensor's first word within its binding: 0 in a
+    /// program, `guard` where a trial has put guard words before it.
     /// `immediates` says whether the parameter block is a push constant or a uniform.
-    pub fn wgsl(&self, bindings: &[&str], guard: u32, immediates: bool) -> String {
+    pub fn wgsl(&self, guard: u32, immediates: bool) -> String {
         let mut text = String::with_capacity(self.source.len() + 1024);
         for (name, value) in &self.consts {
             text.push_str(&format!("const {name}: u32 = {value}u;\n"));
         }
-        for name in bindings {
+        for (_, name) in self.bindings() {
             text.push_str(&format!("const {name}_at: u32 = {guard}u;\n"));
         }
         if self.source.contains("struct P ") {

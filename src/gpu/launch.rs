@@ -4,6 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::Result;
+use crate::gpu::buffer::Raw;
 use crate::gpu::device::Device;
 use crate::gpu::{Buffer, Pipeline};
 
@@ -29,18 +30,22 @@ const UNIFORM_STRIDE: usize = 256;
 const SUBMISSION_SECONDS: f64 = 0.1;
 
 impl Device {
-    /// Binds byte ranges of buffers in the pipeline's order.
+    /// Binds byte ranges of buffers, in the order of the slots that the pipeline was made for.
     pub fn bind(&self, pipeline: &Pipeline, ranges: &[(&Buffer, Range<u64>)]) -> Bound {
-        let entries: Vec<_> = ranges
+        let entries: Vec<_> = pipeline
+            .numbers
             .iter()
-            .enumerate()
-            .map(|(binding, (buffer, range))| wgpu::BindGroupEntry {
-                binding: binding as u32,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &buffer.raw,
-                    offset: range.start,
-                    size: wgpu::BufferSize::new(range.end - range.start),
-                }),
+            .zip(ranges)
+            .map(|(&binding, (buffer, range))| wgpu::BindGroupEntry {
+                binding,
+                resource: match &buffer.raw {
+                    Raw::Words(buffer) => wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                        buffer,
+                        offset: range.start,
+                        size: wgpu::BufferSize::new(range.end - range.start),
+                    }),
+                    Raw::Texels(view) => wgpu::BindingResource::TextureView(view),
+                },
             })
             .collect();
         Bound(self.raw.create_bind_group(&wgpu::BindGroupDescriptor {

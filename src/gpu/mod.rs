@@ -6,11 +6,14 @@ pub mod caps;
 pub mod device;
 pub mod kernel;
 pub mod launch;
+pub mod memory;
 pub mod pipeline;
+pub mod read_back;
 
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Form};
 pub use caps::{Caps, Class};
 pub use device::Device;
 pub use kernel::{Kernel, Piece};
 pub use launch::Launch;
 pub use pipeline::Pipeline;
+pub use read_back::ReadBack;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use crate::error::{Error, Result};
+use crate::gpu::buffer::Form;
 use crate::gpu::kernel::Kernel;
 
 /// Name of a storage binding and whether the kernel writes it, in binding order.
@@ -11,6 +12,7 @@ use crate::gpu::kernel::Kernel;
 pub struct Slot {
     pub name: &'static str,
     pub writes: bool,
+    pub form: Form,
 }
 
 /// How a module is built: everything besides the kernel that its text depends on.
@@ -27,6 +29,8 @@ pub struct Pipeline {
     pub(super) raw: wgpu::ComputePipeline,
     pub(super) storage: wgpu::BindGroupLayout,
     pub(super) uniform: Option<wgpu::BindGroupLayout>,
+    /// Binding number of each slot.
+    pub(super) numbers: Vec<u32>,
 }
 
 type Key = (Kernel, Vec<Slot>, Build);
@@ -71,11 +75,16 @@ fn compile(
     build: Build,
 ) -> Result<Pipeline> {
     let label = kernel.to_string();
-    let names: Vec<&str> = slots.iter().map(|slot| slot.name).collect();
-    let text = kernel.wgsl(&names, build.guard, immediates > 0);
+    let number = |slot: &Slot| {
+        let declared = kernel.bindings().find(|(_, name)| *name == slot.name);
+        let missing = || Error::Device(format!("kernel {label} declares no binding '{}'", slot.name));
+        declared.map(|(number, _)| number).ok_or_else(missing)
+    };
+    let numbers = slots.iter().map(number).collect::<Result<Vec<u32>>>()?;
+    let text = kernel.wgsl(build.guard, immediates > 0);
     let scope = device.push_error_scope(wgpu::ErrorFilter::Validation);
     let module = shader_module(device, &label, text, build.checked);
-    let entries: Vec<_> = slots.iter().enumerate().map(storage_entry).collect();
+    let entries: Vec<_> = numbers.iter().zip(slots).map(storage_entry).collect();
     let storage = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
         label: Some(&label),
         entries: &entries,
@@ -99,7 +108,7 @@ fn compile(
     });
     match pollster::block_on(scope.pop()) {
         Some(error) => Err(Error::Device(format!("kernel {label} does not compile: {error}"))),
-        None => Ok(Pipeline { raw, storage, uniform }),
+        None => Ok(Pipeline { raw, storage, uniform, numbers }),
     }
 }
 
@@ -114,14 +123,24 @@ fn shader_module(device: &wgpu::Device, label: &str, text: String, checked: bool
     unsafe { device.create_shader_module_trusted(descriptor, wgpu::ShaderRuntimeChecks::unchecked()) }
 }
 
-fn storage_entry((binding, slot): (usize, &Slot)) -> wgpu::BindGroupLayoutEntry {
+fn storage_entry((&binding, slot): (&u32, &Slot)) -> wgpu::BindGroupLayoutEntry {
     wgpu::BindGroupLayoutEntry {
-        binding: binding as u32,
+        binding,
         visibility: wgpu::ShaderStages::COMPUTE,
-        ty: wgpu::BindingType::Buffer {
-            ty: wgpu::BufferBindingType::Storage { read_only: !slot.writes },
-            has_dynamic_offset: false,
-            min_binding_size: None,
+        ty: match slot.form {
+            Form::Words => wgpu::BindingType::Buffer {
+                ty: wgpu::BufferBindingType::Storage { read_only: !slot.writes },
+                has_dynamic_offset: false,
+                min_binding_size: None,
+            },
+            Form::Texels => wgpu::BindingType::StorageTexture {
+                access: match slot.writes {
+                    true => wgpu::StorageTextureAccess::WriteOnly,
+                    false => wgpu::StorageTextureAccess::ReadOnly,
+                },
+                format: wgpu::TextureFormat::Rgba32Float,
+                view_dimension: wgpu::TextureViewDimension::D2,
+            },
         },
         count: None,
     }

@@ -5,6 +5,9 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::ops::reference::Array;
 use crate::ops::{Dtype, Now, OpRef};
+use crate::ops::{
+    conv2d, dense, dropout, flatten, global_average_pool, max_pool2d, preprocess, softmax_cross_entropy,
+};
 use crate::shape::Shape;
 
 /// An op at given input shapes (batch included).
@@ -67,5 +70,15 @@ fn random(rng: &mut ChaCha8Rng, shape: Shape, dtype: Dtype, classes: u32) -> Arr
 
 /// Every case of every op.
 pub fn all() -> Vec<Case> {
-    Vec::new()
+    let ops = [
+        conv2d::cases(),
+        dense::cases(),
+        max_pool2d::cases(),
+        global_average_pool::cases(),
+        flatten::cases(),
+        dropout::cases(),
+        softmax_cross_entropy::cases(),
+        preprocess::cases(),
+    ];
+    ops.into_iter().flatten().collect()
 }

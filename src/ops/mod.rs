@@ -5,19 +5,35 @@
 //! from the forward pass is what its backward steps read.
 
 pub mod cases;
+pub mod conv2d;
+pub mod dense;
+pub mod dropout;
+pub mod flatten;
+pub mod fused;
+pub mod global_average_pool;
+pub mod max_pool2d;
 pub mod pieces;
+pub mod preprocess;
+pub mod random;
 pub mod reference;
+pub mod softmax_cross_entropy;
 pub mod step;
 pub mod trial;
 
 use std::fmt;
 use std::sync::Arc;
 
-use crate::gpu::Caps;
+use crate::gpu::{Caps, Form};
 use crate::shape::Shape;
 
 pub use cases::Case;
+pub use dropout::Dropout;
+pub use flatten::Flatten;
+pub use global_average_pool::GlobalAveragePool;
+pub use max_pool2d::MaxPool2d;
+pub use preprocess::Preprocess;
 pub use reference::{Array, Given, Gradients};
+pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use step::{Access, Live, Now, Operand, Part, Step, Word};
 
 /// How the elements of a tensor are stored.
@@ -111,11 +127,18 @@ impl Wants {
     }
 }
 
-/// The steps of one lowering and the sizes of their scratch tensors in bytes.
+/// A tensor that lives within one lowering only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scratch {
+    pub bytes: u64,
+    pub form: Form,
+}
+
+/// The steps of one lowering and their scratch tensors.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Lowered {
     pub steps: Vec<Step>,
-    pub scratch: Vec<u64>,
+    pub scratch: Vec<Scratch>,
 }
 
 impl Lowered {
@@ -125,7 +148,13 @@ impl Lowered {
 
     /// Asks for `elements` f32 that live within this lowering only.
     pub fn scratch(&mut self, elements: u64) -> Operand {
-        self.scratch.push(Dtype::F32.bytes(elements));
+        self.scratch.push(Scratch { bytes: Dtype::F32.bytes(elements), form: Form::Words });
+        Operand::Scratch(self.scratch.len() - 1)
+    }
+
+    /// Asks for `count` vec4f in a storage texture that live within this lowering only.
+    pub fn texels(&mut self, count: u64) -> Operand {
+        self.scratch.push(Scratch { bytes: count * 16, form: Form::Texels });
         Operand::Scratch(self.scratch.len() - 1)
     }
 }

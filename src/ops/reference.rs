@@ -34,6 +34,8 @@ pub struct Given<'a> {
     pub x: &'a [Array],
     pub params: &'a [Array],
     pub now: &'a Now,
+    /// [`crate::ops::Site::layer`], for random numbers.
+    pub layer: u32,
 }
 
 /// All gradients of one op; inputs that have none (labels, images) give `None`.

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::gpu::Kernel;
 use crate::gpu::pipeline::Slot;
+use crate::gpu::{Form, Kernel};
 
 /// A tensor as an op names it; the plan turns it into a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -44,6 +44,7 @@ pub struct Binding {
     pub access: Access,
     /// Bytes of the tensor that are bound; all of it where `None`.
     pub window: Option<Range<u64>>,
+    pub form: Form,
 }
 
 /// One word of the parameter block `p`.
@@ -71,7 +72,7 @@ pub enum Live {
 }
 
 /// The current [`Live`] values.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Now {
     pub seed: u32,
     pub iteration: u32,
@@ -131,7 +132,7 @@ impl Step {
     }
 
     fn bind(mut self, name: &'static str, operand: Operand, access: Access) -> Step {
-        self.bindings.push(Binding { name, operand, access, window: None });
+        self.bindings.push(Binding { name, operand, access, window: None, form: Form::Words });
         self
     }
 
@@ -149,6 +150,21 @@ impl Step {
 
     pub fn gradient(self, name: &'static str, operand: Operand) -> Step {
         self.bind(name, operand, Access::Gradient)
+    }
+
+    /// Reads a scratch tensor of texels.
+    pub fn read_texels(self, name: &'static str, operand: Operand) -> Step {
+        self.read(name, operand).as_texels()
+    }
+
+    /// Writes a scratch tensor of texels.
+    pub fn write_texels(self, name: &'static str, operand: Operand) -> Step {
+        self.write(name, operand).as_texels()
+    }
+
+    fn as_texels(mut self) -> Step {
+        self.bindings.last_mut().expect("just bound").form = Form::Texels;
+        self
     }
 
     /// Narrows the latest binding to a range of bytes of its tensor.
@@ -181,7 +197,7 @@ impl Step {
 
     /// The layout that the compiled kernel needs.
     pub fn slots(&self) -> Vec<Slot> {
-        let slot = |b: &Binding| Slot { name: b.name, writes: b.access != Access::Read };
+        let slot = |b: &Binding| Slot { name: b.name, writes: b.access != Access::Read, form: b.form };
         self.bindings.iter().map(slot).collect()
     }
 

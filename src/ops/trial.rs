@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::gpu::launch::Launch;
 use crate::gpu::pipeline::Build;
-use crate::gpu::{Buffer, Device};
+use crate::gpu::{Buffer, Device, Form};
 use crate::ops::cases::{Case, Inputs};
 use crate::ops::reference::{Array, Given};
 use crate::ops::{Dtype, Lowered, Operand, Rungs, Site, Step, Wants};
@@ -18,6 +18,9 @@ use crate::shape::Shape;
 pub const GUARD: u32 = 64;
 /// A NaN: an input read from here shows in the output.
 const POISON: u32 = 0x7fc0_dead;
+
+/// The layer's number in a trial, which random numbers are keyed by.
+pub const LAYER: u32 = 1;
 
 /// How far one tensor of a trial is from the reference.
 #[derive(Clone, Debug)]
@@ -44,13 +47,14 @@ struct Tensor {
     buffer: Buffer,
     elements: u64,
     dtype: Dtype,
+    form: Form,
 }
 
 impl<'a> Trial<'a> {
     /// # Errors
     /// The device has no memory left.
     pub fn new(device: &'a Device, case: &'a Case, rungs: Rungs, inputs: &Inputs) -> Result<Trial<'a>> {
-        let site = Site { x: &case.x, y: case.y(), caps: device.caps(), rungs, training: true, layer: 1 };
+        let site = Site { x: &case.x, y: case.y(), caps: device.caps(), rungs, training: true, layer: LAYER };
         let mut trial = Trial { device, case, site, checked: false, tensors: HashMap::new() };
         for (i, x) in inputs.x.iter().enumerate() {
             trial.place(Operand::X(i), x.shape, case.op.input_dtype(i), Some(x))?;
@@ -90,8 +94,18 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// A kernel does not compile, or the device is lost.
     pub fn run(&mut self, lowered: &Lowered, inputs: &Inputs, accumulate: bool) -> Result<()> {
-        for (i, &bytes) in lowered.scratch.iter().enumerate() {
-            self.place(Operand::Scratch(i), Shape::new(&[bytes as usize / 4]), Dtype::F32, None)?;
+        for (i, scratch) in lowered.scratch.iter().enumerate() {
+            match scratch.form {
+                Form::Words => {
+                    let shape = Shape::new(&[scratch.bytes as usize / 4]);
+                    self.place(Operand::Scratch(i), shape, Dtype::F32, None)?;
+                }
+                Form::Texels => {
+                    let buffer = self.device.memory("trial", scratch.bytes, Form::Texels)?;
+                    let tensor = Tensor { buffer, elements: 0, dtype: Dtype::F32, form: Form::Texels };
+                    self.tensors.insert(Operand::Scratch(i), tensor);
+                }
+            }
         }
         let launches = lowered.steps.iter().map(|step| self.launch(step, inputs, accumulate));
         let launches = launches.collect::<Result<Vec<Launch>>>()?;
@@ -134,7 +148,7 @@ impl<'a> Trial<'a> {
         let all = [guard.as_slice(), &words, &guard].concat();
         let buffer = self.device.buffer("trial", all.len() as u64 * 4)?;
         self.device.upload(&buffer, 0, bytemuck::cast_slice(&all));
-        self.tensors.insert(operand, Tensor { buffer, elements, dtype });
+        self.tensors.insert(operand, Tensor { buffer, elements, dtype, form: Form::Words });
         Ok(())
     }
 
@@ -167,7 +181,7 @@ impl<'a> Trial<'a> {
     fn broken_input_guards(&self) -> Result<usize> {
         let mut broken = 0;
         for (operand, tensor) in &self.tensors {
-            if tensor.dtype == Dtype::F32 {
+            if tensor.dtype == Dtype::F32 && tensor.form == Form::Words {
                 broken += self.read(*operand)?.1;
             }
         }
@@ -203,21 +217,31 @@ fn distance(values: &[f32], expected: &Array, times: f64) -> (f64, f64) {
     (off.sqrt() / norm.sqrt().max(1e-30), worst / largest.max(1e-30))
 }
 
+/// [`compare`] on random inputs.
+///
+/// # Errors
+/// A kernel does not compile, the device is lost, or a guard changed.
+pub fn compare_all(device: &Device, case: &Case, rungs: Rungs) -> Result<Vec<Comparison>> {
+    compare(device, case, rungs, &case.inputs(1))
+}
+
 /// Runs a case forward and backward on a device and compares every result with the reference; then adds the
-/// gradients once more onto themselves, which must double them.
+/// gradients once more onto themselves, which must double them. A view computes nothing, and nothing is compared.
 ///
 /// # Errors
 /// A kernel does not compile, the device is lost, or a guard of an input changed.
-pub fn compare_all(device: &Device, case: &Case, rungs: Rungs) -> Result<Vec<Comparison>> {
-    let inputs = case.inputs(1);
-    let given = Given { x: &inputs.x, params: &inputs.params, now: &inputs.now };
+pub fn compare(device: &Device, case: &Case, rungs: Rungs, inputs: &Inputs) -> Result<Vec<Comparison>> {
+    if case.op.is_view(true) {
+        return Ok(Vec::new());
+    }
+    let given = Given { x: &inputs.x, params: &inputs.params, now: &inputs.now, layer: LAYER };
     let y = case.op.reference(given);
     let gradients = case.op.reference_backward(given, &y, &inputs.d_y);
-    let mut trial = Trial::new(device, case, rungs, &inputs)?;
-    trial.run(&trial.forward_steps(), &inputs, false)?;
+    let mut trial = Trial::new(device, case, rungs, inputs)?;
+    trial.run(&trial.forward_steps(), inputs, false)?;
     let mut found = vec![trial.compare(Operand::Y, &y, 1.0)?];
     for (accumulate, times) in [(false, 1.0), (true, 2.0)] {
-        trial.run(&trial.backward_steps(), &inputs, accumulate)?;
+        trial.run(&trial.backward_steps(), inputs, accumulate)?;
         for (i, d_x) in gradients.d_x.iter().enumerate() {
             if let Some(d_x) = d_x {
                 found.push(trial.compare(Operand::DX(i), d_x, times)?);

@@ -1,0 +1,109 @@
+// probabilities = softmax(x);  y[n] = weight[n] * -(sum over j of goal[n, j] * log probabilities[n, j]), in nats.
+// d_x = (probabilities * (sum over j of goal) - goal) * weight * loss_scale; the goals of one sample usually sum to 1.
+// goal = label * (1 - s) + s / k, where label is one-hot of a class id, or given.
+// x, probabilities, d_x (n, k); labels (n) class ids u32, or (n, k) f32 read as bits; weight, y (n).
+// One workgroup computes one sample: its invocations stride over the classes, and trees in workgroup memory add up.
+// Largest logit first: exp never sees a positive number.
+// Source: Keras categorical_crossentropy(from_logits=True, label_smoothing=s); Goodfellow et al. 2016, section 6.2.2.3.
+
+struct P {
+    n: u32,
+    k: u32,
+    soft: u32, // 1 where labels are (n, k)
+    hard_share: f32, // 1 - s
+    smooth_share: f32, // s / k
+    loss_scale: f32,
+    accumulate: u32,
+}
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> labels: array<u32>;
+@group(0) @binding(2) var<storage, read> weight: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(4) var<storage, read_write> probabilities: array<f32>;
+
+@group(0) @binding(0) var<storage, read> kept_probabilities: array<f32>;
+@group(0) @binding(3) var<storage, read_write> d_x: array<f32>;
+
+var<workgroup> partial: array<f32, SIZE>;
+
+fn sum_over_group(local: u32, value: f32) -> f32 {
+    partial[local] = value;
+    workgroupBarrier();
+    for (var step = SIZE / 2u; step > 0u; step /= 2u) {
+        if (local < step) { partial[local] += partial[local + step]; }
+        workgroupBarrier();
+    }
+    let total = partial[0];
+    workgroupBarrier();
+    return total;
+}
+
+fn max_over_group(local: u32, value: f32) -> f32 {
+    partial[local] = value;
+    workgroupBarrier();
+    for (var step = SIZE / 2u; step > 0u; step /= 2u) {
+        if (local < step) { partial[local] = max(partial[local], partial[local + step]); }
+        workgroupBarrier();
+    }
+    let largest = partial[0];
+    workgroupBarrier();
+    return largest;
+}
+
+fn goal(sample: u32, class_id: u32) -> f32 {
+    var label = 0.0;
+    if (p.soft == 1u) {
+        label = bitcast<f32>(labels[labels_at + sample * p.k + class_id]);
+    } else if (labels[labels_at + sample] == class_id) {
+        label = 1.0;
+    }
+    return label * p.hard_share + p.smooth_share;
+}
+
+@compute @workgroup_size(SIZE)
+fn forward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let sample = group.y * groups.x + group.x;
+    // Groups beyond the last sample have no classes, but they pass every barrier.
+    let k = select(0u, p.k, sample < p.n);
+    let row = x_at + sample * p.k;
+    var largest = -3.4028234e38;
+    for (var j = local; j < k; j += SIZE) { largest = max(largest, x[row + j]); }
+    largest = max_over_group(local, largest);
+    var sum = 0.0;
+    for (var j = local; j < k; j += SIZE) { sum += exp(x[row + j] - largest); }
+    sum = sum_over_group(local, sum);
+    let log_sum = log(sum);
+    var loss = 0.0;
+    for (var j = local; j < k; j += SIZE) {
+        let logit = x[row + j] - largest;
+        probabilities[probabilities_at + sample * p.k + j] = exp(logit) / sum;
+        loss += goal(sample, j) * (log_sum - logit);
+    }
+    loss = sum_over_group(local, loss);
+    if (local == 0u && k > 0u) { y[y_at + sample] = loss * weight[weight_at + sample]; }
+}
+
+@compute @workgroup_size(SIZE)
+fn backward(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let sample = group.y * groups.x + group.x;
+    let k = select(0u, p.k, sample < p.n);
+    var goals = 0.0;
+    for (var j = local; j < k; j += SIZE) { goals += goal(sample, j); }
+    goals = sum_over_group(local, goals);
+    for (var j = local; j < k; j += SIZE) {
+        let e = sample * p.k + j;
+        let slope = kept_probabilities[kept_probabilities_at + e] * goals - goal(sample, j);
+        var d = slope * weight[weight_at + sample] * p.loss_scale;
+        if (p.accumulate == 1u) { d += d_x[d_x_at + e]; }
+        d_x[d_x_at + e] = d;
+    }
+}

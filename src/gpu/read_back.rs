@@ -1,0 +1,50 @@
+//! Reading results without stalling: the copy is queued now and collected when it is wanted.
+
+use crate::error::{Error, Result};
+use crate::gpu::{Buffer, Device};
+
+/// Bytes on their way back from the device.
+pub struct ReadBack {
+    staging: wgpu::Buffer,
+    submission: wgpu::SubmissionIndex,
+    bytes: usize,
+}
+
+impl Device {
+    /// Queues a copy of (buffer, offset, bytes) ranges behind everything submitted so far. They arrive joined, each
+    /// padded to whole words.
+    pub fn read_later(&self, ranges: &[(&Buffer, u64, u64)]) -> ReadBack {
+        let total: u64 = ranges.iter().map(|(_, _, bytes)| bytes.next_multiple_of(4)).sum();
+        let staging = self.raw.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("read back"),
+            size: total,
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut at = 0;
+        for (buffer, offset, bytes) in ranges {
+            let bytes = bytes.next_multiple_of(4);
+            encoder.copy_buffer_to_buffer(buffer.words(), *offset, &staging, at, bytes);
+            at += bytes;
+        }
+        let submission = self.queue.submit([encoder.finish()]);
+        staging.slice(..).map_async(wgpu::MapMode::Read, |_| {});
+        ReadBack { staging, submission, bytes: total as usize }
+    }
+}
+
+impl ReadBack {
+    /// Waits until the copy is done and gives the bytes.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub fn wait(self, device: &Device) -> Result<Vec<u8>> {
+        let until = wgpu::PollType::Wait { submission_index: Some(self.submission), timeout: None };
+        device.raw.poll(until).map_err(|e| Error::Device(e.to_string()))?;
+        device.check()?;
+        let view = self.staging.slice(..).get_mapped_range();
+        let view = view.map_err(|e| Error::Device(format!("cannot read back: {e}")))?;
+        Ok(view[..self.bytes].to_vec())
+    }
+}

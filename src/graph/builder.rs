@@ -1,0 +1,135 @@
+//! The graph: append-only, so that the order of indices is a topological order. Shapes are for one sample.
+
+use crate::error::{Error, Result};
+use crate::ops::{Dtype, OpRef, ParamSpec};
+use crate::shape::Shape;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ValueId(pub usize);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NodeId(pub usize);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ParamId(pub usize);
+
+/// An edge of the graph: an input, or the output of a node.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// The name of the input or of the layer that makes it.
+    pub name: String,
+    /// Shape of one sample, with a leading 1.
+    pub shape: Shape,
+    pub dtype: Dtype,
+    /// The node that makes it; `None` for an input.
+    pub node: Option<NodeId>,
+}
+
+/// One layer: an op applied to values.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub name: String,
+    pub op: OpRef,
+    pub x: Vec<ValueId>,
+    pub params: Vec<ParamId>,
+    pub y: ValueId,
+}
+
+/// A weight of a layer.
+#[derive(Clone, Debug)]
+pub struct Param {
+    /// `block1_conv1/kernel`
+    pub name: String,
+    pub spec: ParamSpec,
+    pub trainable: bool,
+}
+
+/// A static graph of layers. See [`Graph::push`].
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub values: Vec<Value>,
+    pub nodes: Vec<Node>,
+    pub params: Vec<Param>,
+}
+
+impl Graph {
+    /// Adds an input whose samples have `shape` (a leading 1 stands for the batch).
+    pub fn input(&mut self, name: &str, shape: Shape, dtype: Dtype) -> ValueId {
+        self.value(name, shape, dtype, None)
+    }
+
+    /// Appends a layer and gives its output. Its parameters start trainable.
+    ///
+    /// # Errors
+    /// The op's shape rule, naming op and layer; or a name that is taken.
+    pub fn push(&mut self, name: &str, op: OpRef, x: &[ValueId]) -> Result<ValueId> {
+        let shapes: Vec<Shape> = x.iter().map(|v| self.values[v.0].shape).collect();
+        let refuse = |what| Error::Shape { op: op.kind(), layer: name.to_owned(), what };
+        if self.nodes.iter().any(|node| node.name == name) {
+            return Err(refuse("another layer has this name; names must differ".to_owned()));
+        }
+        let y = op.output(&shapes).map_err(refuse)?;
+        let first = self.params.len();
+        for spec in op.params(&shapes) {
+            let name = format!("{name}/{}", spec.name);
+            self.params.push(Param { name, spec, trainable: true });
+        }
+        let params = (first..self.params.len()).map(ParamId).collect();
+        let y = self.value(name, y, Dtype::F32, Some(NodeId(self.nodes.len())));
+        self.nodes.push(Node { name: name.to_owned(), op, x: x.to_vec(), params, y });
+        Ok(y)
+    }
+
+    fn value(&mut self, name: &str, shape: Shape, dtype: Dtype, node: Option<NodeId>) -> ValueId {
+        self.values.push(Value { name: name.to_owned(), shape, dtype, node });
+        ValueId(self.values.len() - 1)
+    }
+
+    /// Sets which layers train; `trains` sees the layer's name.
+    pub fn set_trainable(&mut self, trains: impl Fn(&str) -> bool) {
+        for node in &self.nodes {
+            let trainable = trains(&node.name);
+            for param in &node.params {
+                self.params[param.0].trainable = trainable;
+            }
+        }
+    }
+
+    /// The value that the layer or input `name` makes.
+    pub fn find(&self, name: &str) -> Option<ValueId> {
+        self.values.iter().position(|value| value.name == name).map(ValueId)
+    }
+
+    pub fn shape(&self, value: ValueId, n: usize) -> Shape {
+        self.values[value.0].shape.with_batch(n)
+    }
+
+    /// Input shapes of a node for `n` samples.
+    pub fn x_shapes(&self, node: &Node, n: usize) -> Vec<Shape> {
+        node.x.iter().map(|&x| self.shape(x, n)).collect()
+    }
+
+    /// Whether any weight of this node trains.
+    pub fn trains(&self, node: &Node) -> bool {
+        node.params.iter().any(|p| self.params[p.0].trainable)
+    }
+
+    pub fn inputs(&self) -> impl Iterator<Item = ValueId> {
+        (0..self.values.len()).map(ValueId).filter(|v| self.values[v.0].node.is_none())
+    }
+
+    /// The loss node, where the graph has one.
+    pub fn loss(&self) -> Option<NodeId> {
+        self.nodes.iter().position(|node| node.op.is_loss()).map(NodeId)
+    }
+
+    /// The value under which a view's data really lies.
+    pub fn root(&self, value: ValueId, training: bool) -> ValueId {
+        match self.values[value.0].node {
+            Some(node) if self.nodes[node.0].op.is_view(training) => {
+                self.root(self.nodes[node.0].x[0], training)
+            }
+            _ => value,
+        }
+    }
+}

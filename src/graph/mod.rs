@@ -1,0 +1,17 @@
+//! From layers to work: the graph, the gradient sweep, the cut, the plan and the program.
+
+pub mod builder;
+pub mod cut;
+pub mod draft;
+pub mod fit;
+pub mod grad;
+pub mod plan;
+pub mod program;
+pub mod slots;
+pub mod store;
+
+pub use builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
+pub use grad::{Sweep, Why};
+pub use plan::{Plan, Settings};
+pub use program::Program;
+pub use store::Store;

@@ -1,0 +1,202 @@
+//! The program: a plan bound to a device. Buffers, pipelines and bind groups are made once and re-encoded each step.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::gpu::launch::Bound;
+use crate::gpu::pipeline::Build;
+use crate::gpu::{Buffer, Device, Launch, Pipeline};
+use crate::graph::builder::{Graph, ValueId};
+use crate::graph::draft::{Add, PlannedStep, Role};
+use crate::graph::plan::{Place, Plan};
+use crate::graph::store::Store;
+use crate::ops::{Access, Now, Operand};
+
+/// A plan with its buffers, ready to run.
+pub struct Program {
+    device: Arc<Device>,
+    graph: Graph,
+    plan: Plan,
+    /// The buffer of each of the plan's tensors.
+    buffers: Vec<Arc<Buffer>>,
+    body: Vec<Bind>,
+    updates: Vec<Bind>,
+    /// The body's steps for smaller batches, by size.
+    smaller: HashMap<usize, Vec<PlannedStep>>,
+}
+
+struct Bind {
+    pipeline: Arc<Pipeline>,
+    bound: Bound,
+}
+
+impl Program {
+    /// Allocates what `plan` says, compiles its kernels and runs its prologue. Parameters must be in the store.
+    ///
+    /// # Errors
+    /// Out of memory, a kernel that does not compile, or a lost device.
+    pub fn new(graph: &Graph, plan: Plan, store: &mut Store) -> Result<Program> {
+        let device = store.device().clone();
+        let slots = plan.slots.iter().map(|slot| device.memory("slot", slot.bytes, slot.form).map(Arc::new));
+        let slots = slots.collect::<Result<Vec<_>>>()?;
+        let mut buffers = Vec::with_capacity(plan.tensors.len());
+        let mut fresh = vec![false; plan.tensors.len()];
+        for (id, tensor) in plan.tensors.iter().enumerate() {
+            buffers.push(match (tensor.place, own_name(graph, &plan, id)) {
+                (Place::Slot(slot), _) => slots[slot].clone(),
+                (Place::Own, Some(name)) => {
+                    let (buffer, made) = store.get_or_make(&name, tensor.bytes, tensor.form)?;
+                    fresh[id] = made;
+                    buffer
+                }
+                (Place::Own, None) => Arc::new(device.buffer("input", tensor.bytes)?),
+            });
+        }
+        let mut program = Program {
+            body: Vec::new(),
+            updates: Vec::new(),
+            smaller: HashMap::new(),
+            device,
+            graph: graph.clone(),
+            plan,
+            buffers,
+        };
+        program.body = program.bind_all(&program.plan.body)?;
+        program.updates = program.bind_all(&program.plan.updates)?;
+        program.run_prologue(&fresh)?;
+        Ok(program)
+    }
+
+    /// Constants that another program has already computed into the store are not computed again.
+    fn run_prologue(&self, fresh: &[bool]) -> Result<()> {
+        let stale =
+            |step: &&PlannedStep| step.tensors.iter().any(|&t| self.plan.tensors[t].constant && fresh[t]);
+        let steps: Vec<PlannedStep> = self.plan.prologue.iter().filter(stale).cloned().collect();
+        let binds = self.bind_all(&steps)?;
+        self.submit(&steps, &binds, &Now::default(), 0)
+    }
+
+    fn bind_all(&self, steps: &[PlannedStep]) -> Result<Vec<Bind>> {
+        steps.iter().map(|step| self.bind(step)).collect()
+    }
+
+    fn bind(&self, planned: &PlannedStep) -> Result<Bind> {
+        let build = Build { guard: 0, checked: false };
+        let pipeline = self.device.pipeline(&planned.step.kernel, &planned.step.slots(), build)?;
+        let bindings = planned.step.bindings.iter().zip(&planned.tensors);
+        let ranges: Vec<_> = bindings
+            .map(|(binding, &t)| {
+                let whole = 0..self.plan.tensors[t].bytes;
+                (&*self.buffers[t], binding.window.clone().unwrap_or(whole))
+            })
+            .collect();
+        let bound = self.device.bind(&pipeline, &ranges);
+        Ok(Bind { pipeline, bound })
+    }
+
+    fn submit(&self, steps: &[PlannedStep], binds: &[Bind], now: &Now, micro: usize) -> Result<()> {
+        let launches: Vec<Launch> = steps
+            .iter()
+            .zip(binds)
+            .map(|(planned, bind)| Launch {
+                pipeline: bind.pipeline.clone(),
+                bound: bind.bound.clone(),
+                words: planned.step.block(now, |_: Operand| adds(planned.add, micro)),
+                groups: planned.step.groups,
+                flops: planned.step.flops,
+            })
+            .collect();
+        self.device.submit(&launches)
+    }
+
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Writes an input's samples; ordered before the next [`Program::run`].
+    ///
+    /// # Panics
+    /// `value` is not an input that the plan reads.
+    pub fn feed(&self, value: ValueId, bytes: &[u8]) {
+        let id = self.plan.tensor(Role::Input(value)).expect("an input of this plan");
+        self.device.upload(&self.buffers[id], 0, bytes);
+    }
+
+    /// Runs one pass over `n` samples, `n` at most the planned batch, without waiting. `micro` counts the passes of
+    /// one whole batch from 0; from 1 on gradients add to what is there.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn run(&mut self, n: usize, now: &Now, micro: usize) -> Result<()> {
+        if n == self.plan.settings.batch {
+            return self.submit(&self.plan.body, &self.body, now, micro);
+        }
+        if !self.smaller.contains_key(&n) {
+            self.smaller.insert(n, self.plan.body_at(&self.graph, n));
+        }
+        self.submit(&self.smaller[&n], &self.body, now, micro)
+    }
+
+    /// Runs the updates of a plan whose gradients accumulate; nothing otherwise.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn update(&self, now: &Now) -> Result<()> {
+        self.submit(&self.plan.updates, &self.updates, now, 0)
+    }
+
+    /// The buffer behind a role of the plan, for reading back.
+    pub fn buffer(&self, role: Role) -> Option<&Buffer> {
+        self.plan.tensor(role).map(|id| &*self.buffers[id])
+    }
+
+    /// Reads the first `elements` f32 of a tensor, after everything submitted so far.
+    ///
+    /// # Errors
+    /// The device is lost.
+    ///
+    /// # Panics
+    /// The plan has no such tensor.
+    pub fn read(&self, role: Role, elements: u64) -> Result<Vec<f32>> {
+        let buffer = self.buffer(role).expect("a tensor of this plan");
+        let bytes = self.device.download(buffer, 0, elements * 4)?;
+        Ok(bytemuck::pod_collect_to_vec(&bytes))
+    }
+}
+
+fn adds(add: Add, micro: usize) -> bool {
+    match add {
+        Add::Never => false,
+        Add::Always => true,
+        Add::LaterMicroBatches => micro > 0,
+    }
+}
+
+/// The store's name for a tensor that outlives its program; inputs have none.
+fn own_name(graph: &Graph, plan: &Plan, id: usize) -> Option<String> {
+    match plan.tensors[id].role {
+        Role::Param(p) => Some(graph.params[p.0].name.clone()),
+        Role::State(p, i) => Some(format!("{}:state{i}", graph.params[p.0].name)),
+        Role::Input(_) => None,
+        _ => Some(constant_name(graph, plan, id)),
+    }
+}
+
+/// A constant is named by how it came about: the kernel and the parameters that it was computed from.
+fn constant_name(graph: &Graph, plan: &Plan, id: usize) -> String {
+    let maker = plan.prologue.iter().find(|s| s.tensors.contains(&id)).expect("a constant has a maker");
+    let bindings = || maker.step.bindings.iter().zip(&maker.tensors);
+    let reads = bindings().filter(|(b, _)| b.access == Access::Read);
+    let inputs = reads.map(|(_, &t)| match plan.tensors[t].role {
+        Role::Param(p) => graph.params[p.0].name.clone(),
+        _ => constant_name(graph, plan, t),
+    });
+    let inputs: Vec<String> = inputs.collect();
+    let binding = bindings().find(|(_, t)| **t == id).map_or("", |(b, _)| b.name);
+    format!("{}({}).{binding}", maker.step.kernel, inputs.join(","))
+}

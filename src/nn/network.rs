@@ -1,0 +1,85 @@
+//! An architecture built into a graph, with handles to its ends.
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::graph::draft::Role;
+use crate::graph::{Graph, NodeId, ValueId};
+use crate::nn::architecture::Architecture;
+use crate::nn::freeze::Freeze;
+use crate::ops::Dtype;
+use crate::ops::preprocess::Preprocess;
+use crate::ops::softmax_cross_entropy::SoftmaxCrossEntropy;
+use crate::shape::Shape;
+
+/// Names of the graph's inputs.
+pub const IMAGE: &str = "image";
+pub const LABELS: &str = "labels";
+pub const WEIGHTS: &str = "sample_weights";
+/// Name of the loss node; its auxiliary result is the probabilities.
+pub const LOSS: &str = "loss";
+
+/// A graph from pixels to the loss. Cuts of it keep the names, so [`Ends::of`] finds the handles in each part.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub architecture: Architecture,
+    pub graph: Graph,
+}
+
+/// Handles to the ends of a graph that holds the loss.
+#[derive(Clone, Copy, Debug)]
+pub struct Ends {
+    pub labels: ValueId,
+    pub weights: ValueId,
+    pub loss: NodeId,
+    /// Mean loss is the sum of these over all samples, divided by their number.
+    pub losses: Role,
+    /// (n, classes), rows sum to one.
+    pub probabilities: Role,
+}
+
+impl Network {
+    /// Builds the graph: preprocessing, the layers, and the loss over integer labels with per-sample weights.
+    ///
+    /// # Errors
+    /// A layer whose shapes do not fit, or a freezing choice that names no layer.
+    pub fn new(architecture: Architecture, freeze: &Freeze, smoothing: f32) -> Result<Network> {
+        let frozen = freeze.count(&architecture)?;
+        let mut graph = Graph::default();
+        let [h, w] = architecture.input;
+        let image = graph.input(IMAGE, Shape::new(&[1, h, w, 3]), Dtype::U8);
+        let p = architecture.preprocessing;
+        let preprocess = Preprocess { order: p.source(), scale: p.scale(), offset: p.offset() };
+        let mut x = graph.push("preprocess", Arc::new(preprocess), &[image])?;
+        for layer in &architecture.layers {
+            x = graph.push(&layer.name, layer.op(), &[x])?;
+        }
+        let labels = graph.input(LABELS, Shape::new(&[1]), Dtype::U32);
+        let weights = graph.input(WEIGHTS, Shape::new(&[1]), Dtype::F32);
+        let loss = SoftmaxCrossEntropy { smoothing, soft: false };
+        graph.push(LOSS, Arc::new(loss), &[x, labels, weights])?;
+        let names: Vec<&str> =
+            architecture.layers[..frozen].iter().map(|layer| layer.name.as_str()).collect();
+        graph.set_trainable(|layer| !names.contains(&layer));
+        Ok(Network { architecture, graph })
+    }
+
+    /// The layer whose output is the logits.
+    pub fn logits(&self) -> &str {
+        &self.architecture.layers.last().expect("a network has layers").name
+    }
+}
+
+impl Ends {
+    /// The handles of a graph that contains the loss; `None` for a prefix.
+    pub fn of(graph: &Graph) -> Option<Ends> {
+        let loss = graph.loss()?;
+        Some(Ends {
+            labels: graph.find(LABELS)?,
+            weights: graph.find(WEIGHTS)?,
+            loss,
+            losses: Role::Activation(graph.nodes[loss.0].y),
+            probabilities: Role::Aux(loss),
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! VGG 11, 13, 16 and 19 as tables. Source: Simonyan and Zisserman 2014, table 1 (A, B, D, E); layer names as in Keras.
+
+use crate::error::{Error, Result, unknown};
+use crate::nn::architecture::{Architecture, Head, Layer, LayerKind};
+use crate::nn::preprocessing::Preprocessing;
+use crate::ops::conv2d::Padding;
+
+/// Convolutions in each of the five blocks.
+const DEPTHS: [(&str, [usize; 5]); 4] = [
+    ("vgg11", [1, 1, 2, 2, 2]),
+    ("vgg13", [2, 2, 2, 2, 2]),
+    ("vgg16", [2, 2, 3, 3, 3]),
+    ("vgg19", [2, 2, 4, 4, 4]),
+];
+
+/// Filters of each block's convolutions.
+const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
+
+/// The smallest input that survives five poolings.
+const SMALLEST: usize = 32;
+
+/// Names that [`with_head`] and [`with_top`] know.
+pub fn names() -> [&'static str; 4] {
+    DEPTHS.map(|(name, _)| name)
+}
+
+/// A VGG base of `width` pixels square with a head of one's own.
+///
+/// # Errors
+/// An unknown name, an input below 32 pixels, or a head that makes no sense.
+pub fn with_head(
+    model: &str,
+    input: usize,
+    preprocessing: Preprocessing,
+    head: &Head,
+) -> Result<Architecture> {
+    let mut layers = base(model, &WIDTHS)?;
+    check_input(input)?;
+    let base = layers.len();
+    layers.extend(head.layers()?);
+    Ok(Architecture { model: model.to_owned(), input: [input; 2], preprocessing, layers, base })
+}
+
+/// A VGG as published, with its 1000-class top: flatten, fc1, fc2, predictions.
+///
+/// # Errors
+/// An unknown name or an input below 32 pixels.
+pub fn with_top(model: &str, input: usize, classes: usize) -> Result<Architecture> {
+    let mut layers = base(model, &WIDTHS)?;
+    check_input(input)?;
+    let base = layers.len();
+    let dense = |name: &str, units, relu| Layer::new(name, LayerKind::Dense { units, bias: true, relu });
+    layers.push(Layer::new("flatten", LayerKind::Flatten));
+    layers.extend([dense("fc1", 4096, true), dense("fc2", 4096, true), dense("predictions", classes, false)]);
+    Ok(Architecture {
+        model: model.to_owned(),
+        input: [input; 2],
+        preprocessing: Preprocessing::Caffe,
+        layers,
+        base,
+    })
+}
+
+/// The convolutions and poolings of `model`, with `widths` filters in each block: narrow ones make small test networks.
+///
+/// # Errors
+/// An unknown name.
+pub fn base(model: &str, widths: &[usize; 5]) -> Result<Vec<Layer>> {
+    let found = DEPTHS.iter().find(|(name, _)| *name == model.to_lowercase());
+    let (_, depths) = found.ok_or_else(|| unknown("model", model, &names()))?;
+    let mut layers = Vec::new();
+    for (block, (&depth, &filters)) in (1..).zip(depths.iter().zip(widths)) {
+        for i in 1..=depth {
+            layers.push(Layer::new(format!("block{block}_conv{i}"), convolution(filters)));
+        }
+        let pool = LayerKind::MaxPool2d { window: [2, 2], stride: [2, 2], padding: Padding::Valid };
+        layers.push(Layer::new(format!("block{block}_pool"), pool));
+    }
+    Ok(layers)
+}
+
+fn convolution(filters: usize) -> LayerKind {
+    LayerKind::Conv2d {
+        filters,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding: Padding::Same,
+        bias: true,
+        relu: true,
+    }
+}
+
+fn check_input(input: usize) -> Result<()> {
+    if input < SMALLEST {
+        let what = format!("--input {input}: five poolings halve it five times, so give at least {SMALLEST}");
+        return Err(Error::Usage(what));
+    }
+    Ok(())
+}

@@ -1,0 +1,132 @@
+//! Bytes of images become the numbers that a network was trained on.
+
+use crate::gpu::Kernel;
+use crate::ops::pieces::INDEX;
+use crate::ops::step::flat_grid;
+use crate::ops::{Array, Case, Dtype, Given, Gradients, Lowered, Op, Operand, Part, Site, Step, Wants, Word};
+use crate::shape::Shape;
+
+const SOURCE: &str = include_str!("../../shaders/preprocess.wgsl");
+
+/// `y[c] = x[order[c]] * scale[c] + offset[c]`: x (n, h, w, 3) bytes in RGB; y (n, h, w, 3).
+///
+/// # Errors
+/// No map of three channels, or an order that names a channel beyond the third.
+///
+/// Source: Keras `imagenet_utils.preprocess_input`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Preprocess {
+    /// Which channel of x each channel of y takes.
+    pub order: [usize; 3],
+    pub scale: [f32; 3],
+    pub offset: [f32; 3],
+}
+
+impl Preprocess {
+    fn mapped(&self, x: &[f64], c: usize) -> f64 {
+        x[self.order[c]] * f64::from(self.scale[c]) + f64::from(self.offset[c])
+    }
+
+    /// The rows of the matrix that permutes and scales, one after the other.
+    fn matrix(&self) -> [f32; 9] {
+        let mut matrix = [0.0; 9];
+        for c in 0..3 {
+            matrix[3 * c + self.order[c]] = self.scale[c];
+        }
+        matrix
+    }
+}
+
+impl Op for Preprocess {
+    fn kind(&self) -> &'static str {
+        "preprocess"
+    }
+
+    fn output(&self, x: &[Shape]) -> Result<Shape, String> {
+        if x[0].rank() != 4 || x[0].last() != 3 {
+            return Err(format!("x is {}, expected RGB images (n, h, w, 3)", x[0]));
+        }
+        if self.order.iter().any(|&channel| channel > 2) {
+            return Err(format!("an order of {:?}, expected channels 0, 1 and 2", self.order));
+        }
+        Ok(x[0])
+    }
+
+    fn input_dtype(&self, _index: usize) -> Dtype {
+        Dtype::U8
+    }
+
+    fn forward(&self, site: &Site) -> Lowered {
+        let elements = site.y.numel();
+        let (entry, y, count) = if elements.is_multiple_of(12) {
+            ("forward4", "y4", elements / 12)
+        } else {
+            ("forward", "y", elements)
+        };
+        let mut step = Step::new(Kernel::new("preprocess", SOURCE, entry).piece(INDEX), Part::Forward)
+            .read("x", Operand::X(0))
+            .write(y, Operand::Y)
+            .sizes(&[count as usize]);
+        for value in self.matrix().into_iter().chain(self.offset) {
+            step = step.word(Word::F32(value));
+        }
+        step.groups(flat_grid(count, site.caps.max_groups)).flops(6 * elements).into()
+    }
+
+    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
+        Lowered::default()
+    }
+
+    fn reference(&self, given: Given) -> Array {
+        let pixels = given.x[0].data.chunks_exact(3);
+        let y = pixels.flat_map(|pixel| (0..3).map(|c| self.mapped(pixel, c))).collect();
+        Array::new(given.x[0].shape, y)
+    }
+
+    fn reference_backward(&self, _given: Given, _y: &Array, _d_y: &Array) -> Gradients {
+        Gradients { d_x: vec![None], d_params: Vec::new() }
+    }
+}
+
+/// Keras' modes, and numbers of pixels that do and do not fill a word.
+pub fn cases() -> Vec<Case> {
+    let rgb = [0, 1, 2];
+    let none = Preprocess { order: rgb, scale: [1.0; 3], offset: [0.0; 3] };
+    let caffe = Preprocess { order: [2, 1, 0], offset: [-103.939, -116.779, -123.68], ..none };
+    let tf = Preprocess { scale: [1.0 / 127.5; 3], offset: [-1.0; 3], ..none };
+    let torch = Preprocess {
+        order: rgb,
+        scale: [0.229, 0.224, 0.225].map(|std: f32| 1.0 / (255.0 * std)),
+        offset: [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
+    };
+    let rescale = Preprocess { scale: [1.0 / 255.0; 3], ..none };
+    vec![
+        Case::new(none, &[&[1, 1, 1, 3]]),
+        Case::new(caffe, &[&[3, 5, 7, 3]]),
+        Case::new(caffe, &[&[1, 4, 6, 3]]),
+        Case::new(tf, &[&[3, 7, 3, 3]]),
+        Case::new(torch, &[&[3, 8, 5, 3]]),
+        Case::new(torch, &[&[1, 3, 1, 3]]),
+        Case::new(rescale, &[&[3, 2, 2, 3]]),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caffe_mode_swaps_channels_and_subtracts_means() {
+        let op = Preprocess { order: [2, 1, 0], scale: [1.0; 3], offset: [-103.939, -116.779, -123.68] };
+        let blue_green_red: Vec<f64> = (0..3).map(|c| op.mapped(&[10.0, 20.0, 30.0], c)).collect();
+        let expected = [30.0 - 103.939, 20.0 - 116.779, 10.0 - 123.68];
+        assert!(blue_green_red.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4));
+    }
+
+    #[test]
+    fn grey_images_are_refused() {
+        let op = Preprocess { order: [0, 1, 2], scale: [1.0; 3], offset: [0.0; 3] };
+        assert!(op.output(&[Shape::new(&[1, 4, 4, 1])]).unwrap_err().contains("RGB"));
+        assert!(Preprocess { order: [0, 1, 3], ..op }.output(&[Shape::new(&[1, 4, 4, 3])]).is_err());
+    }
+}

@@ -1,0 +1,62 @@
+//! Metrics of a graph on samples, without training.
+
+use crate::error::Result;
+use crate::graph::{Graph, Store};
+use crate::train::metrics::Metrics;
+use crate::train::passes::Passes;
+use crate::train::samples::Samples;
+
+/// The result of an evaluation.
+#[derive(Clone, Debug, Default)]
+pub struct Evaluation {
+    pub metrics: Metrics,
+    /// (n, classes) in the order of the samples.
+    pub probabilities: Vec<f32>,
+    pub labels: Vec<u32>,
+}
+
+/// Evaluates all samples in order.
+///
+/// # Errors
+/// Not even one sample fits, no sample is readable, or the device is lost.
+pub fn evaluate(
+    graph: &Graph,
+    store: &mut Store,
+    samples: &dyn Samples,
+    batch: usize,
+    memory: u64,
+) -> Result<Evaluation> {
+    Evaluator::new(graph, store, batch, memory)?.run(samples)
+}
+
+/// A bound evaluation program, for one evaluation per epoch.
+pub struct Evaluator(Passes);
+
+impl Evaluator {
+    /// # Errors
+    /// Not even one sample fits, or the device refuses.
+    pub fn new(graph: &Graph, store: &mut Store, batch: usize, memory: u64) -> Result<Evaluator> {
+        Ok(Evaluator(Passes::new(graph, store, batch, None, memory)?))
+    }
+
+    /// # Errors
+    /// No sample is readable, or the device is lost.
+    pub fn run(&mut self, samples: &dyn Samples) -> Result<Evaluation> {
+        let mut found = Evaluation::default();
+        for minibatch in samples.in_order()? {
+            self.0.step(&minibatch?, 0, 0, 0.0)?;
+            self.collect(&mut found, false)?;
+        }
+        self.collect(&mut found, true)?;
+        Ok(found)
+    }
+
+    fn collect(&mut self, found: &mut Evaluation, flush: bool) -> Result<()> {
+        for result in self.0.results(flush)? {
+            result.add_to(&mut found.metrics);
+            found.probabilities.extend(result.probabilities);
+            found.labels.extend(result.labels);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,17 @@
+//! Training: samples in, a checkpoint out.
+
+pub mod checkpoint;
+pub mod evaluate;
+pub mod features;
+pub mod fit;
+pub mod history;
+pub mod interrupt;
+pub mod metrics;
+pub mod passes;
+pub mod samples;
+
+pub use checkpoint::Checkpoint;
+pub use fit::{Fit, Observer};
+pub use history::{EpochRow, History};
+pub use metrics::Metrics;
+pub use samples::{FeatureSamples, ImageSamples, Minibatch, Samples};

@@ -1,0 +1,128 @@
+//! A batch's way through a program: fed in micro-batches, its results read back late.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
+use crate::gpu::{Device, ReadBack};
+use crate::graph::draft::Role;
+use crate::graph::fit::fit;
+use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId};
+use crate::nn::network::Ends;
+use crate::ops::Now;
+use crate::optim::RuleRef;
+use crate::train::metrics::Metrics;
+use crate::train::samples::Minibatch;
+
+/// Steps whose results may be under way before the oldest is waited for.
+const UNDER_WAY: usize = 4;
+
+/// A program over a graph with a loss, for training or for evaluation.
+pub struct Passes {
+    device: Arc<Device>,
+    program: Program,
+    ends: Ends,
+    input: ValueId,
+    classes: usize,
+    /// Samples of one pass.
+    micro: usize,
+    under_way: VecDeque<(ReadBack, Vec<u32>)>,
+}
+
+/// What a finished pass gave.
+pub struct PassResult {
+    /// (n) loss of each sample in nats.
+    pub losses: Vec<f32>,
+    /// (n, classes)
+    pub probabilities: Vec<f32>,
+    pub labels: Vec<u32>,
+}
+
+impl Passes {
+    /// Plans and binds `graph` for batches of `batch`; trains where there is a rule. `memory` bounds the plan in bytes;
+    /// a batch that does not fit is split into micro-batches of equal size whose gradients accumulate.
+    ///
+    /// # Errors
+    /// Not even a single sample fits, with the cure; or the device refuses.
+    pub fn new(
+        graph: &Graph,
+        store: &mut Store,
+        batch: usize,
+        rule: Option<RuleRef>,
+        memory: u64,
+    ) -> Result<Passes> {
+        let device = store.device().clone();
+        let ends = Ends::of(graph).ok_or_else(|| Error::Usage("this graph has no loss".into()))?;
+        let input = graph.inputs().find(|v| *v != ends.labels && *v != ends.weights);
+        let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
+        let outputs = vec![ends.losses, ends.probabilities];
+        let settings = Settings { batch, training: rule.is_some(), rule, outputs, ..Settings::default() };
+        let plan = fit(graph, device.caps(), settings, memory)?;
+        let micro = plan.settings.batch;
+        let logits = graph.nodes[ends.loss.0].x[0];
+        let classes = graph.values[logits.0].shape.last();
+        let program = Program::new(graph, plan, store)?;
+        let ones = vec![1f32; micro];
+        program.feed(ends.weights, bytemuck::cast_slice(&ones));
+        Ok(Passes { device, program, ends, input, classes, micro, under_way: VecDeque::new() })
+    }
+
+    pub fn plan(&self) -> &Plan {
+        self.program.plan()
+    }
+
+    /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn step(&mut self, batch: &Minibatch, seed: u32, iteration: u32, learning_rate: f32) -> Result<()> {
+        let n = batch.len();
+        let width = batch.bytes().len() / n.max(1);
+        let mut now = Now { seed, iteration, first_sample: 0, loss_scale: 1.0 / n as f32, learning_rate };
+        for (index, first) in (0..n).step_by(self.micro).enumerate() {
+            let last = (first + self.micro).min(n);
+            now.first_sample = first as u32;
+            let labels = &batch.labels[first..last];
+            self.program.feed(self.input, &batch.bytes()[first * width..last * width]);
+            self.program.feed(self.ends.labels, bytemuck::cast_slice(labels));
+            self.program.run(last - first, &now, index)?;
+            self.queue_results(labels.to_vec());
+        }
+        self.program.update(&now)
+    }
+
+    fn queue_results(&mut self, labels: Vec<u32>) {
+        let n = labels.len() as u64;
+        let buffer = |role: Role| self.program.buffer(role).expect("outputs are planned");
+        let ranges = [
+            (buffer(self.ends.losses), 0, n * 4),
+            (buffer(self.ends.probabilities), 0, n * self.classes as u64 * 4),
+        ];
+        self.under_way.push_back((self.device.read_later(&ranges), labels));
+    }
+
+    /// Results of older passes, as many as are due so that few stay under way; all of them if `flush`.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn results(&mut self, flush: bool) -> Result<Vec<PassResult>> {
+        let keep = if flush { 0 } else { UNDER_WAY };
+        let mut done = Vec::new();
+        while self.under_way.len() > keep {
+            let (read_back, labels) = self.under_way.pop_front().expect("not empty");
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&read_back.wait(&self.device)?);
+            let (losses, probabilities) = values.split_at(labels.len());
+            let (losses, probabilities) = (losses.to_vec(), probabilities.to_vec());
+            done.push(PassResult { losses, probabilities, labels });
+        }
+        Ok(done)
+    }
+}
+
+impl PassResult {
+    /// Adds these samples to running sums; `false` if a loss is not a number.
+    pub fn add_to(&self, metrics: &mut Metrics) -> bool {
+        metrics.add(&self.losses, &self.probabilities, &self.labels);
+        self.losses.iter().all(|loss| loss.is_finite())
+    }
+}

@@ -1,0 +1,51 @@
+//! Bytes -> named tensors -> parameters, and back.
+//!
+//! [`open`] sniffs a file and gives a [`Source`]: a list of [`Entry`]s in topological layer order under canonical
+//! names (`block1_conv1/kernel`), read one at a time. The room knows nothing of models: it takes and gives plain
+//! named tensors. Files are written under a temporary name and renamed ([`file::replace`]).
+
+pub mod file;
+pub mod keras;
+pub mod npz;
+pub mod safetensors;
+pub mod torch;
+
+mod decode;
+mod entry;
+mod hdf5;
+mod order;
+mod sniff;
+mod window;
+mod zipped;
+
+pub use entry::{Dtype, Entry, Format, Layout, Optimizer, Source};
+pub use sniff::open;
+
+use std::borrow::Cow;
+
+/// A tensor about to be written: its canonical name, shape, and the type it has on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outgoing {
+    /// `layer/parameter`, as in `block1_conv1/kernel`.
+    pub name: String,
+    /// In Keras' layout: convolution kernels (kh, kw, ci, co), dense kernels (in, out).
+    pub shape: Vec<usize>,
+    /// [`Dtype::F32`] or [`Dtype::F16`].
+    pub dtype: Dtype,
+}
+
+impl Outgoing {
+    /// A tensor that keeps all its bits.
+    pub fn f32(name: impl Into<String>, shape: &[usize]) -> Outgoing {
+        Outgoing { name: name.into(), shape: shape.to_vec(), dtype: Dtype::F32 }
+    }
+}
+
+/// Gives the values of outgoing tensor `index`; called once for each, in the order of the file, so that a model
+/// larger than memory can be written by reading back one parameter at a time.
+pub type Values<'a, 'v> = dyn FnMut(usize) -> crate::error::Result<Cow<'v, [f32]>> + 'a;
+
+/// The error for an index that no listing gave.
+fn out_of_range(path: &std::path::Path, count: usize, index: usize) -> crate::error::Error {
+    crate::error::Error::weights(path, format!("has {count} tensors; number {index} was asked for"))
+}

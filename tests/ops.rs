@@ -1,0 +1,96 @@
+//! Every case of every op, on a device and between guard words, against its plain-loop reference.
+//! The adapter is `FROSTLINE_ADAPTER` (a name, an index or `cpu`), else the best one.
+
+use std::sync::OnceLock;
+
+use frostline::gpu::Device;
+use frostline::ops::cases::{self, Case};
+use frostline::ops::trial::{self, Comparison};
+use frostline::ops::{MaxPool2d, Part, Rung, Rungs, Site, SoftmaxCrossEntropy};
+
+fn device() -> &'static Device {
+    static DEVICE: OnceLock<Device> = OnceLock::new();
+    DEVICE.get_or_init(|| {
+        let asked = std::env::var("FROSTLINE_ADAPTER").unwrap_or_default();
+        let Ok(choice) = asked.parse();
+        Device::open(&choice).unwrap_or_else(|error| panic!("{error}"))
+    })
+}
+
+/// Largest relative distance from the reference, about four times the largest that was measured.
+fn tolerance(kind: &str) -> f64 {
+    match kind {
+        _ => 1e-6,
+    }
+}
+
+/// Each rung that some part can take; parts that cannot take it stay on their default.
+fn rungs(case: &Case) -> Vec<Rungs> {
+    let first = Rungs::all(Rung::Naive);
+    let site = Site {
+        x: &case.x,
+        y: case.y(),
+        caps: device().caps(),
+        rungs: first,
+        training: true,
+        layer: trial::LAYER,
+    };
+    let of = |part| case.op.rungs(part, &site);
+    let (forward, d_x, d_w) = (of(Part::Forward), of(Part::DX), of(Part::DW));
+    let pick = |known: &[Rung], rung| if known.contains(&rung) { rung } else { known[0] };
+    let mut all: Vec<Rung> = [forward.clone(), d_x.clone(), d_w.clone()].concat();
+    all.sort();
+    all.dedup();
+    let choose = |rung| Rungs { forward: pick(&forward, rung), d_x: pick(&d_x, rung), d_w: pick(&d_w, rung) };
+    all.into_iter().map(choose).collect()
+}
+
+/// One line for each comparison that failed.
+fn failures(case: &Case, rungs: Rungs, found: &[Comparison]) -> Vec<String> {
+    let bad = |c: &&Comparison| !(c.rel_l2 <= tolerance(case.op.kind())) || c.broken_guards > 0;
+    let line = |c: &Comparison| format!("{} {rungs:?}: {c:?}", case.name());
+    found.iter().filter(bad).map(line).collect()
+}
+
+#[test]
+fn every_op_matches_its_reference_on_every_rung() {
+    let mut failed = Vec::new();
+    for case in cases::all() {
+        for rungs in rungs(&case) {
+            let found = trial::compare_all(device(), &case, rungs).unwrap();
+            let worst = found.iter().map(|c| c.rel_l2).fold(0.0, f64::max);
+            println!("{:8.1e}  {} {:?}", worst, case.name(), rungs.forward);
+            assert_eq!(found.is_empty(), case.op.is_view(true), "{}", case.name());
+            failed.extend(failures(&case, rungs, &found));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn ties_of_a_max_pool_go_to_the_first_maximum() {
+    for (channels, window) in [(3, [2, 2]), (20, [2, 2]), (7, [3, 3]), (4, [3, 3])] {
+        let pool = MaxPool2d { window, stride: [2, 2], same: true };
+        let case = Case::new(pool, &[&[3, 7, 5, channels]]);
+        let mut inputs = case.inputs(2);
+        // As after ReLU: most values are exactly zero.
+        inputs.x[0].data.iter_mut().for_each(|v| *v = (*v - 0.5).max(0.0));
+        let rungs = Rungs::all(Rung::Naive);
+        let found = trial::compare(device(), &case, rungs, &inputs).unwrap();
+        assert!(failures(&case, rungs, &found).is_empty(), "{found:?}");
+    }
+}
+
+#[test]
+fn huge_logits_give_a_finite_loss_and_gradient() {
+    for (smoothing, soft) in [(0.0, false), (0.1, true)] {
+        let op = SoftmaxCrossEntropy { smoothing, soft };
+        let labels: &[usize] = if soft { &[3, 20] } else { &[3] };
+        let case = Case::new(op, &[&[3, 20], labels, &[3]]);
+        let mut inputs = case.inputs(3);
+        inputs.x[0].data.iter_mut().for_each(|v| *v = (*v * 1e6).round());
+        let rungs = Rungs::all(Rung::Naive);
+        let found = trial::compare(device(), &case, rungs, &inputs).unwrap();
+        assert!(failures(&case, rungs, &found).is_empty(), "{found:?}");
+    }
+}
