@@ -13,31 +13,29 @@ give_up() {
     exit 1
 }
 
-# What to type, for a person who may not be root yet.
+# What to type, for a person who is not root yet.
 line_to_run() {
     if command -v sudo >/dev/null; then echo "  sudo sh -c '$install'"; else echo "  su - -c '$install'"; fi
 }
 
-# Runs the installation as root; fails where that needs a password.
-install_driver() {
-    if [ "$(id -u)" -eq 0 ]; then
-        DEBIAN_FRONTEND=noninteractive sh -c "$install"
-    elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-        sudo -n env DEBIAN_FRONTEND=noninteractive sh -c "$install"
-    else
-        return 1
-    fi
-}
-
 said=$("$frostline" doctor 2>&1) && exit 0
 case $said in
-    # Anything else, such as a misspelt FROSTLINE_ADAPTER, is not cured by another driver.
     *"no graphics adapter found"*) ;;
+    # Anything else, such as a misspelt FROSTLINE_ADAPTER, is not cured by another driver.
     *) give_up "$said" ;;
 esac
 command -v apt-get >/dev/null || give_up "$said"
 
+if [ "$(id -u)" -eq 0 ]; then
+    as_root=
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+    as_root='sudo -n'
+else
+    give_up "no graphics adapter found, and only root can install one; run this line, then make again:
+$(line_to_run)"
+fi
+
 echo "no graphics adapter found: installing Mesa's software Vulkan driver" >&2
-install_driver >&2 || give_up "the driver could not be installed; run this line, then make again:
+$as_root env DEBIAN_FRONTEND=noninteractive sh -c "$install" >&2 || give_up "it could not be installed with:
 $(line_to_run)"
 said=$("$frostline" doctor 2>&1) || give_up "$said"
