@@ -4,8 +4,12 @@
 //! names (`block1_conv1/kernel`), read one at a time. The room knows nothing of models: it takes and gives plain
 //! named tensors. Files are written under a temporary name and renamed ([`file::replace`]).
 
+pub mod fetch;
 pub mod file;
+pub mod import;
 pub mod keras;
+pub mod known;
+pub mod map;
 pub mod npz;
 pub mod safetensors;
 pub mod torch;

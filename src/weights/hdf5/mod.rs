@@ -6,6 +6,7 @@
 
 mod node;
 mod tensor;
+pub(super) mod write;
 
 pub(super) use node::Node;
 pub(super) use tensor::Tensor;

@@ -17,7 +17,7 @@ impl<'f> Node<'f> {
         Node { hdf5, group, place }
     }
 
-    /// The same for two paths to one group. Grows with the order of creation.
+    /// The same for two paths to one group.
     pub(in crate::weights) fn address(&self) -> u64 {
         self.group.address()
     }

@@ -76,6 +76,14 @@ impl Tensor {
         self.shape.iter().product()
     }
 
+    /// Where it lies in the file; grows as a file is written.
+    pub(in crate::weights) fn position(&self) -> u64 {
+        match self.stored {
+            Stored::At(offset) => offset,
+            Stored::Packed => self.dataset.address(),
+        }
+    }
+
     /// All values, row-major.
     /// # Errors
     /// The file changed, a chunk is corrupt, or chunks are missing.
