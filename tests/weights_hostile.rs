@@ -1,9 +1,7 @@
 //! Thousands of damaged copies of every fixture: no panic, no hang, no allocation that the file does not justify, and
 //! every error names the file. The damage is drawn from a fixed seed, so a failure can be repeated.
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use frostline::weights;
@@ -11,32 +9,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// Counts live bytes and their peak.
-struct Counting;
-
-static LIVE: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(live, Relaxed);
-        unsafe { System.alloc(layout) }
-    }
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let live = LIVE.fetch_add(layout.size(), Relaxed) + layout.size();
-        PEAK.fetch_max(live, Relaxed);
-        unsafe { System.alloc_zeroed(layout) }
-    }
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size(), Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+mod weights_support;
 
 /// Opens and reads everything; the number of values, or the error's text.
 fn read_all(path: &Path) -> Result<usize, String> {
@@ -53,15 +26,9 @@ fn read_all(path: &Path) -> Result<usize, String> {
 
 /// Runs `read_all`; gives its result, the peak of the heap above what was there, and the seconds it took.
 fn measured(path: &Path) -> (Result<usize, String>, usize, f64) {
-    let before = LIVE.load(Relaxed);
-    PEAK.store(before, Relaxed);
     let start = Instant::now();
-    let result = read_all(path);
-    (
-        result,
-        PEAK.load(Relaxed).saturating_sub(before),
-        start.elapsed().as_secs_f64(),
-    )
+    let (result, peak) = weights_support::peak_of(|| read_all(path));
+    (result, peak, start.elapsed().as_secs_f64())
 }
 
 fn fixtures() -> Vec<PathBuf> {
@@ -135,7 +102,7 @@ fn no_damage_panics_hangs_or_allocates_beyond_reason() {
     let cases: u64 = std::env::var("FROSTLINE_CASES")
         .ok()
         .and_then(|n| n.parse().ok())
-        .unwrap_or(4_000);
+        .unwrap_or(3_000);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("damaged-file");
     let whole: Vec<(PathBuf, Vec<u8>)> = fixtures()
