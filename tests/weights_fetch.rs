@@ -230,3 +230,19 @@ fn two_downloads_of_one_file_do_not_mix() {
         .to_string();
     assert!(message.contains("another process"), "{message}");
 }
+
+#[test]
+fn a_whole_part_needs_no_server() {
+    let content = content();
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("file.h5");
+    std::fs::write(folder.path().join("file.h5.part"), &content).unwrap();
+    download(
+        "http://127.0.0.1:9/a",
+        &md5_of(&content),
+        &target,
+        &mut |_, _| {},
+    )
+    .unwrap();
+    assert_eq!(std::fs::read(&target).unwrap(), content);
+}

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use frostline::error::Result;
 use frostline::weights::import::{Report, import};
 use frostline::weights::map::{By, Wanted, assign};
 use frostline::weights::{self, Source};
@@ -19,11 +20,10 @@ fn wanted_of(source: &dyn Source) -> Vec<Wanted> {
         .collect()
 }
 
-fn run(
-    wanted: &[Wanted],
-    by: By,
-    skip: bool,
-) -> frostline::error::Result<(Report, Vec<(usize, Vec<f32>)>)> {
+/// What an import handed over: the parameter's index and its values.
+type Taken = Vec<(usize, Vec<f32>)>;
+
+fn run(wanted: &[Wanted], by: By, skip: bool) -> Result<(Report, Taken)> {
     let mut source = weights::open(Path::new(MODEL)).unwrap();
     let mut taken = Vec::new();
     let report = import(source.as_mut(), wanted, by, skip, |index, values| {

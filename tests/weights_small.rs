@@ -204,3 +204,29 @@ fn torchvision_is_turned_round_and_its_flatten_permuted() {
     assert_eq!(layouts[4], Layout::DenseOutIn);
     assert_eq!(source.metadata()["preprocessing"], "torch");
 }
+
+#[test]
+fn a_keras_archive_that_somebody_compressed_reads_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("packed.keras");
+    let mut stored =
+        zip::ZipArchive::new(std::fs::File::open(small("tiny_adam.keras")).unwrap()).unwrap();
+    let mut packed = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    let deflated = zip::write::SimpleFileOptions::default()
+        .compression_method(zip::CompressionMethod::Deflated);
+    for index in 0..stored.len() {
+        let mut member = stored.by_index(index).unwrap();
+        packed
+            .start_file(member.name().unwrap().into_owned(), deflated)
+            .unwrap();
+        std::io::copy(&mut member, &mut packed).unwrap();
+    }
+    packed.finish().unwrap();
+    let mut plain = weights::open(&small("tiny_adam.keras")).unwrap();
+    let mut source = weights::open(&path).unwrap();
+    assert_eq!(source.entries(), plain.entries());
+    assert_eq!(source.optimizer(), plain.optimizer());
+    for index in 0..source.entries().len() {
+        assert_eq!(source.read(index).unwrap(), plain.read(index).unwrap());
+    }
+}

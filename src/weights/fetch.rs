@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::file::{folder_of, sync_folder};
 use super::known::{KNOWN, Known, md5_of};
 use crate::error::{Error, Result, unknown};
 
@@ -93,7 +94,11 @@ pub fn download(url: &str, md5: &str, target: &Path, progress: &mut Progress<'_>
         fs::create_dir_all(folder).map_err(Error::io("create", folder))?;
     }
     let mut file = open_part(&part)?;
-    complete(url, &part, &mut file, progress)?;
+    // A run that ended between the last byte and the rename left a whole file, of which no server has more.
+    let whole = length(&part, &file)? > 0 && md5_of(&part)? == md5;
+    if !whole {
+        complete(url, &part, &mut file, progress)?;
+    }
     file.sync_all().map_err(Error::io("write", &part))?;
     let found = md5_of(&part)?;
     if found != md5 {
@@ -106,7 +111,8 @@ pub fn download(url: &str, md5: &str, target: &Path, progress: &mut Progress<'_>
             ),
         ));
     }
-    fs::rename(&part, target).map_err(Error::io("rename the finished file to", target))
+    fs::rename(&part, target).map_err(Error::io("rename the finished file to", target))?;
+    sync_folder(&folder_of(target))
 }
 
 /// The part, locked, so that two processes do not write into one file.
