@@ -212,7 +212,22 @@ fn refusals_and_dead_servers_say_what_to_do() {
         message.contains("cannot download") && message.contains("HTTPS_PROXY"),
         "{message}"
     );
-    assert!(!target.exists());
+    // A server that speaks no TLS: the handshake is tried and fails as an error like any other.
+    let plain = serve(content(), vec![]);
+    let message = download(
+        &plain.url.replace("http:", "https:"),
+        "",
+        &target,
+        &mut |_, _| {},
+    )
+    .unwrap_err()
+    .to_string();
+    assert!(message.contains("cannot download https:"), "{message}");
+    assert!(
+        names(folder.path()).is_empty(),
+        "{:?}",
+        names(folder.path())
+    );
 }
 
 #[test]

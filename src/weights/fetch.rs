@@ -97,7 +97,7 @@ pub fn download(url: &str, md5: &str, target: &Path, progress: &mut Progress<'_>
     // A run that ended between the last byte and the rename left a whole file, of which no server has more.
     let whole = length(&part, &file)? > 0 && md5_of(&part)? == md5;
     if !whole {
-        complete(url, &part, &mut file, progress)?;
+        complete(url, &part, &mut file, progress).inspect_err(|_| remove_if_empty(&part, &file))?;
     }
     file.sync_all().map_err(Error::io("write", &part))?;
     let found = md5_of(&part)?;
@@ -113,6 +113,13 @@ pub fn download(url: &str, md5: &str, target: &Path, progress: &mut Progress<'_>
     }
     fs::rename(&part, target).map_err(Error::io("rename the finished file to", target))?;
     sync_folder(&folder_of(target))
+}
+
+/// A download that brought nothing should leave nothing. That it failed is the news, not whether this works too.
+fn remove_if_empty(part: &Path, file: &File) {
+    if length(part, file).is_ok_and(|bytes| bytes == 0) {
+        let _ = fs::remove_file(part);
+    }
 }
 
 /// The part, locked, so that two processes do not write into one file.
@@ -286,9 +293,10 @@ fn agent(url: &str) -> ureq::Agent {
         .timeout_recv_response(Some(PATIENCE))
         .timeout_recv_body(Some(PATIENCE));
     // A server on this machine is never behind a proxy.
-    if ["http://127.0.0.1", "http://localhost", "http://[::1]"]
+    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
+    if ["127.0.0.1", "localhost", "[::1]"]
         .iter()
-        .any(|local| url.starts_with(local))
+        .any(|local| host.starts_with(local))
     {
         config = config.proxy(None);
     }
