@@ -1,10 +1,12 @@
 //! Thousands of damaged copies of every fixture: no panic, no hang, no allocation that the file does not justify, and
 //! every error names the file. The damage is drawn from a fixed seed, so a failure can be repeated.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use frostline::weights;
+use frostline::weights::keras::{self, Contents};
+use frostline::weights::{self, Outgoing};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -195,5 +197,37 @@ fn a_few_bytes_that_claim_terabytes_are_refused_at_once() {
     assert!(
         result.is_err() && peak < 64 << 20,
         "{result:?} with {peak} bytes"
+    );
+}
+
+#[test]
+fn one_long_name_listed_thousands_of_times_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("damaged-file");
+    let long = "x".repeat(60_000);
+    let mut tensors: Vec<Outgoing> = (0..3000)
+        .map(|i| Outgoing::f32(format!("dense_{i}/kernel"), &[1, 1]))
+        .collect();
+    tensors.push(Outgoing::f32(format!("{long}/kernel"), &[1, 1]));
+    let contents = Contents {
+        tensors: &tensors,
+        config: None,
+        state: None,
+    };
+    keras::write_legacy(&path, &contents, &mut |_| Ok(Cow::Owned(vec![1.0]))).unwrap();
+    assert_eq!(weights::open(&path).unwrap().entries().len(), 3001);
+    // Every name becomes a reference (length, address of the heap, number) to the long one: 180 MB in all.
+    let mut bytes = std::fs::read(&path).unwrap();
+    let start = [60_000u32.to_le_bytes().as_slice(), &96u64.to_le_bytes()].concat();
+    let last = bytes.windows(start.len()).position(|w| w == start).unwrap();
+    let reference = bytes[last..last + 16].to_vec();
+    for slot in bytes[last - 3000 * 16..last].chunks_exact_mut(16) {
+        slot.copy_from_slice(&reference);
+    }
+    std::fs::write(&path, &bytes).unwrap();
+    let (result, peak, seconds) = measured(&path);
+    assert!(
+        result.is_err() && peak < 64 << 20 && seconds < 10.0,
+        "{result:?} with {peak} bytes in {seconds} s"
     );
 }

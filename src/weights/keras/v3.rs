@@ -90,6 +90,9 @@ fn collect(
         let container = node.group(container)?;
         for class in container.children()?.0 {
             let layer = container.group(&class)?;
+            if seen.contains(&layer.address()) {
+                continue;
+            }
             let canonical = if canonical.is_empty() {
                 format!("layers/{class}")
             } else {
