@@ -39,7 +39,8 @@ fn rungs(case: &Case) -> Vec<Rungs> {
 
 /// One line for each comparison that failed.
 fn failures(case: &Case, rungs: Rungs, found: &[Comparison]) -> Vec<String> {
-    let bad = |c: &&Comparison| !(c.rel_l2 <= tolerance(case.op.kind())) || c.broken_guards > 0;
+    let bad =
+        |c: &&Comparison| c.rel_l2.is_nan() || c.rel_l2 > tolerance(case.op.kind()) || c.broken_guards > 0;
     let line = |c: &Comparison| format!("{} {rungs:?}: {c:?}", case.name());
     found.iter().filter(bad).map(line).collect()
 }

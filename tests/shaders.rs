@@ -69,18 +69,20 @@ fn validated(step: &Step, immediates: bool) -> (naga::Module, ModuleInfo) {
     (module, info)
 }
 
-/// (number, name, written) of the storage bindings that the entry point uses.
+/// (number, name, written) of the buffers and storage textures that the entry point uses.
 fn used(module: &naga::Module, info: &ModuleInfo, entry: usize) -> BTreeSet<(u32, String, bool)> {
     let uses = info.get_entry_point(entry);
-    let storage = module.global_variables.iter().filter(|(handle, _)| !uses[*handle].is_empty());
-    storage
-        .filter_map(|(_, variable)| {
-            let naga::AddressSpace::Storage { access } = variable.space else { return None };
-            let binding = variable.binding.as_ref()?;
-            let writes = access.contains(naga::StorageAccess::STORE);
-            Some((binding.binding, variable.name.clone()?, writes))
-        })
-        .collect()
+    let globals = module.global_variables.iter().filter(|(handle, _)| !uses[*handle].is_empty());
+    let storage = globals.filter_map(|(_, variable)| {
+        let access = match (variable.space, &module.types[variable.ty].inner) {
+            (naga::AddressSpace::Storage { access }, _) => access,
+            (_, naga::TypeInner::Image { class: naga::ImageClass::Storage { access, .. }, .. }) => *access,
+            _ => return None,
+        };
+        let binding = variable.binding.as_ref()?;
+        Some((binding.binding, variable.name.clone()?, access.contains(naga::StorageAccess::STORE)))
+    });
+    storage.collect()
 }
 
 #[test]

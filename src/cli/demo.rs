@@ -180,7 +180,9 @@ impl Demo<'_> {
     fn head(&self, graph: &Graph, store: &mut Store, data: (&dyn Samples, &dyn Samples)) -> Result<History> {
         let memory = self.memory(store);
         let progress = bar("features", data.0.len() + data.1.len(), self.shared.quiet);
-        let staged = stage(graph, store, data.0, Some(data.1), BATCH, memory, |done| progress.set_position(done as u64))?;
+        let staged = stage(graph, store, data.0, Some(data.1), BATCH, memory, |done| {
+            progress.set_position(done as u64)
+        })?;
         progress.finish_and_clear();
         let val = staged.val.as_deref().expect("validation samples were given");
         self.fit(&staged.graph, (&*staged.train, val), (HEAD_EPOCHS, HEAD_RATE), store)

@@ -94,9 +94,10 @@ fn per_class(found: &Evaluation, classes: usize) -> Vec<(usize, usize)> {
 
 fn json(found: &Evaluation, classes: &[String], unreadable: usize) -> serde_json::Value {
     let counts = per_class(found, classes.len());
-    let per_class = classes.iter().zip(counts).map(|(name, (right, all))| {
-        serde_json::json!({ "class": name, "right": right, "images": all })
-    });
+    let per_class = classes
+        .iter()
+        .zip(counts)
+        .map(|(name, (right, all))| serde_json::json!({ "class": name, "right": right, "images": all }));
     serde_json::json!({
         "images": found.metrics.samples(),
         "unreadable": unreadable,

@@ -113,7 +113,8 @@ fn bytes(text: &str) -> Result<u64, String> {
         "G" | "GIB" | "GB" => 30,
         other => return Err(format!("unknown unit '{other}'; use K, M or G, as in 2G")),
     };
-    let number: u64 = digits.parse().map_err(|_| "give a whole number with K, M or G, as in 2G".to_owned())?;
+    let number: u64 =
+        digits.parse().map_err(|_| "give a whole number with K, M or G, as in 2G".to_owned())?;
     number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
 }
 

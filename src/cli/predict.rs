@@ -40,7 +40,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         let path = loader.path(index);
         let top = top(row, args.top);
         if args.json {
-            let classes = top.iter().map(|&i| serde_json::json!({ "class": classes[i], "probability": row[i] }));
+            let classes =
+                top.iter().map(|&i| serde_json::json!({ "class": classes[i], "probability": row[i] }));
             let line = serde_json::json!({ "image": path.to_string_lossy(), "classes": classes.collect::<Vec<_>>() });
             println!("{line}");
         } else {

@@ -16,9 +16,12 @@ pub fn bar(label: &str, images: usize, quiet: bool) -> ProgressBar {
     let template = "{prefix:<9} {bar:30} {pos}/{len} images  {per_sec:.1}  left {eta}  {msg}";
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::new(images as u64)
-        .with_style(style.with_key("per_sec", |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
-            let _ = write!(w, "{:.1} images/s", state.per_sec());
-        }))
+        .with_style(style.with_key(
+            "per_sec",
+            |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
+                let _ = write!(w, "{:.1} images/s", state.per_sec());
+            },
+        ))
         .with_prefix(label.to_owned())
 }
 
@@ -39,9 +42,9 @@ impl<F: FnMut(&Store, &EpochRow, bool) -> Result<()>> Watch<F> {
 
 impl<F: FnMut(&Store, &EpochRow, bool) -> Result<()>> Observer for Watch<F> {
     fn step(&mut self, epoch: usize, done: usize, metrics: &Metrics) {
-        let bar = self.bar.get_or_insert_with(|| {
-            bar(&format!("{}/{}", epoch + 1, self.epochs), self.images, self.quiet)
-        });
+        let bar = self
+            .bar
+            .get_or_insert_with(|| bar(&format!("{}/{}", epoch + 1, self.epochs), self.images, self.quiet));
         bar.set_position(done as u64);
         bar.set_message(format!("loss {:.4} acc {:.3}", metrics.loss(), metrics.accuracy()));
     }

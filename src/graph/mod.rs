@@ -5,10 +5,12 @@ pub mod cut;
 pub mod draft;
 pub mod fit;
 pub mod grad;
+pub mod interpreter;
 pub mod plan;
 pub mod program;
 pub mod slots;
 pub mod store;
+pub mod text;
 
 pub use builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
 pub use grad::{Sweep, Why};

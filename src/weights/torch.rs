@@ -83,7 +83,7 @@ fn transposed(
 ) -> Result<Vec<f32>> {
     let out = entry.shape.last().copied().unwrap_or(1);
     let mut result = vec![0.0; entry.numel()];
-    let k = if out == 0 { 0 } else { result.len() / out };
+    let k = result.len().checked_div(out).unwrap_or(0);
     let (c, hw) = match (layout, entry.shape.as_slice()) {
         (Layout::ConvOihw, [h, w, c, _]) => (*c, h * w),
         (Layout::FlattenChw { c, h, w }, _) => (c, h * w),

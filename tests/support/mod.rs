@@ -1,6 +1,6 @@
 //! What several tests share.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use frostline::gpu::Device;
 
@@ -8,11 +8,11 @@ use frostline::gpu::Device;
 ///
 /// # Panics
 /// No adapter: the message says how to get one.
-pub fn device() -> &'static Device {
-    static DEVICE: OnceLock<Device> = OnceLock::new();
+pub fn device() -> &'static Arc<Device> {
+    static DEVICE: OnceLock<Arc<Device>> = OnceLock::new();
     DEVICE.get_or_init(|| {
         let asked = std::env::var("FROSTLINE_ADAPTER").unwrap_or_default();
         let Ok(choice) = asked.parse();
-        Device::open(&choice).unwrap_or_else(|error| panic!("{error}"))
+        Arc::new(Device::open(&choice).unwrap_or_else(|error| panic!("{error}")))
     })
 }

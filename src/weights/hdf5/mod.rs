@@ -6,10 +6,14 @@
 
 mod node;
 mod tensor;
+mod text;
+pub(super) mod write;
 
 pub(super) use node::Node;
 pub(super) use tensor::Tensor;
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -26,6 +30,8 @@ pub(super) struct Hdf5 {
     path: PathBuf,
     window: Arc<Window>,
     file: Hdf5File,
+    /// Addresses of the datasets that were handed out.
+    given: RefCell<HashSet<u64>>,
 }
 
 impl Hdf5 {
@@ -40,7 +46,7 @@ impl Hdf5 {
             .with_max_object_header_bytes(16 << 20);
         let file = Hdf5File::from_storage_with_options(window.clone(), options)
             .map_err(|e| corrupt(path, "the superblock", &e))?;
-        Ok(Hdf5 { path: path.to_path_buf(), window, file })
+        Ok(Hdf5 { path: path.to_path_buf(), window, file, given: RefCell::default() })
     }
 
     /// # Errors

@@ -1,8 +1,10 @@
 //! A group: its children by path, and its attributes as text.
 
-use hdf5_reader::{Attribute, group::Group};
+use std::collections::HashMap;
 
-use super::{Hdf5, Tensor, corrupt};
+use hdf5_reader::{RawAttribute, group::Group};
+
+use super::{Hdf5, Tensor, corrupt, text};
 use crate::error::{Error, Result};
 
 /// A group and where it stands.
@@ -17,7 +19,7 @@ impl<'f> Node<'f> {
         Node { hdf5, group, place }
     }
 
-    /// The same for two paths to one group. Grows with the order of creation.
+    /// The same for two paths to one group.
     pub(in crate::weights) fn address(&self) -> u64 {
         self.group.address()
     }
@@ -60,6 +62,10 @@ impl<'f> Node<'f> {
         let parent = self.group(folder)?;
         let place = parent.below(name);
         let dataset = parent.group.dataset(name).map_err(|e| self.corrupt(&place, &e))?;
+        // Links cost few bytes and tensors many: each is taken once, or a small file could name one a million times.
+        if !self.hdf5.given.borrow_mut().insert(dataset.address()) {
+            return Err(self.corrupt(&place, &"it is listed twice"));
+        }
         Tensor::new(self.hdf5, dataset, place)
     }
 
@@ -68,7 +74,11 @@ impl<'f> Node<'f> {
     /// The attributes are corrupt.
     pub(in crate::weights) fn texts(&self) -> Result<Vec<(String, String)>> {
         let all = self.attributes()?;
-        Ok(all.iter().filter_map(|a| Some((a.name.clone(), one(&strings(a)?)?))).collect())
+        let mut budget = self.budget();
+        let single = all.iter().filter(|a| text::count(a.message()) == Some(1));
+        Ok(single
+            .filter_map(|a| Some((a.name().to_string(), one(&self.strings(a, &mut budget)?)?)))
+            .collect())
     }
 
     /// The attribute `name` as one text.
@@ -76,7 +86,8 @@ impl<'f> Node<'f> {
     /// The attributes are corrupt.
     pub(in crate::weights) fn text(&self, name: &str) -> Result<Option<String>> {
         let all = self.attributes()?;
-        Ok(all.iter().find(|a| a.name == name).and_then(|a| one(&strings(a)?)))
+        let found = all.iter().find(|a| a.name() == name);
+        Ok(found.and_then(|a| one(&self.strings(a, &mut self.budget())?)))
     }
 
     /// The attribute `name` as a list, joined from `name0`, `name1`, ... where Keras had to split it (an HDF5
@@ -84,28 +95,29 @@ impl<'f> Node<'f> {
     /// # Errors
     /// The attributes are corrupt, or `name` holds something other than text.
     pub(in crate::weights) fn list(&self, name: &str) -> Result<Option<Vec<String>>> {
-        let all = self.attributes()?;
-        let find = |wanted: &str| all.iter().find(|a| a.name == wanted);
-        if let Some(whole) = find(name) {
-            return self.strings_of(whole).map(Some);
+        let all: HashMap<String, RawAttribute> =
+            self.attributes()?.into_iter().map(|a| (a.name().to_string(), a)).collect();
+        let mut budget = self.budget();
+        if let Some(whole) = all.get(name) {
+            return self.strings_of(whole, &mut budget).map(Some);
         }
         let mut joined = None;
         for part in 0.. {
-            let Some(attribute) = find(&format!("{name}{part}")) else {
+            let Some(attribute) = all.get(&format!("{name}{part}")) else {
                 break;
             };
-            joined.get_or_insert_with(Vec::new).extend(self.strings_of(attribute)?);
+            joined.get_or_insert_with(Vec::new).extend(self.strings_of(attribute, &mut budget)?);
         }
         Ok(joined)
     }
 
-    fn strings_of(&self, attribute: &Attribute) -> Result<Vec<String>> {
+    fn strings_of(&self, attribute: &RawAttribute, budget: &mut usize) -> Result<Vec<String>> {
         // h5py writes an empty list as zero numbers of type f64.
-        if attribute.num_elements().is_ok_and(|n| n == 0) {
+        if text::count(attribute.message()) == Some(0) {
             return Ok(Vec::new());
         }
-        strings(attribute).ok_or_else(|| {
-            let (path, name, place) = (&self.hdf5.path, &attribute.name, self.name());
+        self.strings(attribute, budget).ok_or_else(|| {
+            let (path, name, place) = (&self.hdf5.path, attribute.name(), self.name());
             Error::weights(
                 path,
                 format!(
@@ -115,8 +127,20 @@ impl<'f> Node<'f> {
         })
     }
 
-    fn attributes(&self) -> Result<Vec<Attribute>> {
-        self.group.attributes().map_err(|e| self.corrupt(&format!("the attributes of {}", self.name()), &e))
+    fn strings(&self, attribute: &RawAttribute, budget: &mut usize) -> Option<Vec<String>> {
+        let resolve = |reference: &[u8]| self.group.resolve_vlen_reference_bytes(reference, 1).ok();
+        text::strings(attribute.message(), self.group.offset_size(), &resolve, budget)
+    }
+
+    /// All texts of a list together are no longer than the file.
+    fn budget(&self) -> usize {
+        usize::try_from(self.hdf5.window.len()).unwrap_or(usize::MAX)
+    }
+
+    fn attributes(&self) -> Result<Vec<RawAttribute>> {
+        self.group
+            .raw_attributes()
+            .map_err(|e| self.corrupt(&format!("the attributes of {}", self.name()), &e))
     }
 
     /// For messages.
@@ -132,10 +156,6 @@ impl<'f> Node<'f> {
         let place = if place.is_empty() { "the root group" } else { place };
         corrupt(&self.hdf5.path, place, problem)
     }
-}
-
-fn strings(attribute: &Attribute) -> Option<Vec<String>> {
-    attribute.read_strings().ok().or_else(|| Some(vec![attribute.read_string().ok()?]))
 }
 
 fn one(texts: &[String]) -> Option<String> {

@@ -7,7 +7,7 @@ use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::layout::DataLayout;
 use hdf5_reader::{Dataset, Datatype};
 
-use super::{Hdf5, Window, corrupt};
+use super::{Hdf5, Window, corrupt, text};
 use crate::error::{Error, Result};
 use crate::weights::{Dtype, decode};
 
@@ -54,6 +54,14 @@ impl Tensor {
 
     pub(in crate::weights) fn numel(&self) -> usize {
         self.shape.iter().product()
+    }
+
+    /// Where it lies in the file; grows as a file is written.
+    pub(in crate::weights) fn position(&self) -> u64 {
+        match self.stored {
+            Stored::At(offset) => offset,
+            Stored::Packed => self.dataset.address(),
+        }
     }
 
     /// All values, row-major.
@@ -167,14 +175,18 @@ fn number_type(dataset: &Dataset) -> Option<(Dtype, bool)> {
             Some((integer(*size, *signed)?, big(byte_order)))
         }
         // Keras stores bfloat16 as two opaque bytes and says so beside them.
-        Datatype::Opaque { size: 2, .. } => {
-            let says_so = |a: &hdf5_reader::Attribute| {
-                a.name == "dtype" && a.read_string().is_ok_and(|t| t == "bfloat16")
-            };
-            dataset.attributes().iter().any(says_so).then_some((Dtype::Bf16, false))
-        }
+        Datatype::Opaque { size: 2, .. } => says_bfloat16(dataset).then_some((Dtype::Bf16, false)),
         _ => None,
     }
+}
+
+fn says_bfloat16(dataset: &Dataset) -> bool {
+    let resolve = |reference: &[u8]| dataset.resolve_vlen_reference_bytes(reference, 1).ok();
+    let offset_size = dataset.vlen_reference_size().saturating_sub(8) as u8;
+    let attributes = dataset.raw_attributes().unwrap_or_default();
+    let found = attributes.iter().find(|a| a.name() == "dtype");
+    let texts = found.and_then(|a| text::strings(a.message(), offset_size, &resolve, &mut 64));
+    texts.is_some_and(|texts| texts == ["bfloat16"])
 }
 
 fn integer(size: u8, signed: bool) -> Option<Dtype> {

@@ -13,6 +13,8 @@ pub(in crate::weights) struct Layer {
     pub name: String,
     /// Its class in snake case: `conv2d`, `batch_normalization`.
     pub class: String,
+    /// The layer of the outermost model that it is, or lies in: `vgg19`.
+    pub top: String,
     /// Unless it or a model around it is frozen.
     pub trainable: bool,
 }
@@ -20,11 +22,23 @@ pub(in crate::weights) struct Layer {
 /// The layers of a `config.json` or `model_config`, nested models flattened. Empty for a config of another kind.
 pub(in crate::weights) fn layers(config: &Value) -> Vec<Layer> {
     let mut found = Vec::new();
-    walk(config, "", true, &mut found);
+    walk(config, "", None, true, &mut found);
     found
 }
 
-fn walk(model: &Value, group: &str, trainable: bool, found: &mut Vec<Layer>) {
+/// Names of the outermost model's layers, containers included. Keras does not count a Sequential's input.
+pub(in crate::weights) fn top_level(config: &Value) -> Vec<String> {
+    let all = children(config).unwrap_or_default().iter();
+    let counted =
+        all.filter(|layer| config["class_name"] != "Sequential" || layer["class_name"] != "InputLayer");
+    counted.filter_map(|layer| name_of(layer).map(str::to_string)).collect()
+}
+
+fn name_of(layer: &Value) -> Option<&str> {
+    layer["config"]["name"].as_str().or(layer["name"].as_str())
+}
+
+fn walk(model: &Value, group: &str, top: Option<&str>, trainable: bool, found: &mut Vec<Layer>) {
     let mut used: HashMap<String, usize> = HashMap::new();
     for layer in children(model).unwrap_or_default() {
         let class = snake_case(layer["class_name"].as_str().unwrap_or_default());
@@ -33,12 +47,13 @@ fn walk(model: &Value, group: &str, trainable: bool, found: &mut Vec<Layer>) {
         *count += 1;
         let group = if group.is_empty() { format!("layers/{key}") } else { format!("{group}/layers/{key}") };
         let trainable = trainable && layer["config"]["trainable"].as_bool().unwrap_or(true);
+        let name = name_of(layer).unwrap_or(&key);
+        let top = top.unwrap_or(name);
         if children(layer).is_some() {
-            walk(layer, &group, trainable, found);
+            walk(layer, &group, Some(top), trainable, found);
         } else {
-            let name =
-                layer["config"]["name"].as_str().or(layer["name"].as_str()).unwrap_or(&key).to_string();
-            found.push(Layer { group, name, class, trainable });
+            let (name, top) = (name.to_string(), top.to_string());
+            found.push(Layer { group, name, class, top, trainable });
         }
     }
 }

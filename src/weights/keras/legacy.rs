@@ -2,7 +2,7 @@
 //!
 //! Written by Keras 1 and 2 always, and by Keras 3 for `.h5`. Source: keras/src/legacy/saving/legacy_h5_format.py.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use super::names;
@@ -25,9 +25,13 @@ pub(super) fn read(path: &Path, root: &Node<'_>, positions: &HashMap<String, usi
         let place = root.name();
         Error::weights(path, format!("{place} has no 'layer_names': this HDF5 file holds no Keras weights; give one written by save or save_weights"))
     })?;
-    let mut found = Vec::new();
+    let (mut found, mut seen) = (Vec::new(), HashSet::new());
     for layer in layers {
         let group = root.group(&layer)?;
+        // Layers that share one group (which Keras never makes) would be read over and over.
+        if !seen.insert(group.address()) {
+            continue;
+        }
         found.extend(read_group(&group, &layer, positions)?);
     }
     Ok(found)

@@ -6,6 +6,7 @@ mod legacy;
 mod names;
 mod optimizer;
 mod v3;
+mod write;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -20,6 +21,9 @@ use super::{Entry, Format, Layout, Optimizer, Source};
 use crate::error::{Error, Result};
 
 pub(super) use archive::open as open_archive;
+pub use write::{
+    Contents, State, archive as write_archive, legacy as write_legacy, slot_names, weights as write_weights,
+};
 
 /// An open Keras file of any layout.
 pub struct Keras {

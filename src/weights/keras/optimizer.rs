@@ -23,13 +23,28 @@ pub(super) fn read(
     layers: &[Layer],
     training: Option<&Value>,
 ) -> Result<Option<(Optimizer, Vec<Tensor>)>> {
-    if let Some(group) = root.child("optimizer_weights")? {
-        return read_named(&group, entries).map(Some);
+    let mut found = match root.child("optimizer_weights")? {
+        Some(group) => Some(read_named(&group, entries)?),
+        None => match root.child("optimizer")? {
+            Some(group) => read_numbered(&group, entries, layers, training)?,
+            None => None,
+        },
+    };
+    if let Some((state, _)) = &mut found {
+        // Keras 2 keeps the rate in the configuration only.
+        state.learning_rate = state.learning_rate.or_else(|| rate_of(training?));
     }
-    match root.child("optimizer")? {
-        Some(group) => read_numbered(&group, entries, layers, training),
-        None => Ok(None),
-    }
+    Ok(found)
+}
+
+fn rate_of(training: &Value) -> Option<f32> {
+    let config = &optimizer_of(training)["config"];
+    config.get("learning_rate").or(config.get("lr"))?.as_f64().map(|rate| rate as f32)
+}
+
+/// `.keras` calls it `optimizer`, `.h5` calls it `optimizer_config`.
+fn optimizer_of(training: &Value) -> &Value {
+    training.get("optimizer").or(training.get("optimizer_config")).unwrap_or(&Value::Null)
 }
 
 fn read_numbered(
@@ -100,7 +115,7 @@ fn numbered_names(tensors: &[Tensor], trained: &[&Entry], training: Option<&Valu
 
 /// The slots that an optimizer makes: pass after pass over the parameters, and in each pass these for each one.
 pub(in crate::weights) fn passes(training: &Value) -> Vec<Vec<&'static str>> {
-    let optimizer = training.get("optimizer").or(training.get("optimizer_config")).unwrap_or(&Value::Null);
+    let optimizer = optimizer_of(training);
     let config = &optimizer["config"];
     let is_set = |key: &str| config[key].as_bool().unwrap_or(false);
     let positive = |key: &str| config[key].as_f64().is_some_and(|x| x > 0.0);
@@ -222,5 +237,14 @@ mod tests {
         assert_eq!(passes(&training), [["velocity"], ["momentum"], ["average_gradient"]]);
         let plain = json!({"optimizer_config": {"class_name": "SGD", "config": {"momentum": 0.0}}});
         assert!(passes(&plain).is_empty());
+    }
+
+    #[test]
+    fn keras_2_keeps_the_rate_in_its_configuration() {
+        let adam = |config: Value| json!({"optimizer_config": {"class_name": "Adam", "config": config}});
+        assert_eq!(rate_of(&adam(json!({"learning_rate": 0.5}))), Some(0.5));
+        assert_eq!(rate_of(&adam(json!({"lr": 0.25}))), Some(0.25));
+        let schedule = json!({"learning_rate": {"class_name": "ExponentialDecay"}});
+        assert_eq!(rate_of(&adam(schedule)), None);
     }
 }

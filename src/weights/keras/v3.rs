@@ -1,7 +1,7 @@
 //! The Keras 3 layout: `layers/conv2d_3/vars/0`, nested models as `layers/functional/layers/...`.
 //!
 //! Source: keras/src/saving/saving_lib.py. HDF5 lists groups alphabetically (`conv2d_10` before `conv2d_2`), so
-//! the order comes from the configuration, else from the order in which the groups were created.
+//! the order comes from the configuration, else from where the values lie, which grows as they are written.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -57,7 +57,8 @@ struct Group {
     name: String,
     /// `conv2d_3`.
     class: String,
-    address: u64,
+    /// Where its largest tensor lies. (Small things may fill holes left earlier, so groups' own addresses mislead.)
+    position: u64,
     tensors: Vec<Tensor>,
 }
 
@@ -77,6 +78,9 @@ fn collect(
         let container = node.group(container)?;
         for class in container.children()?.0 {
             let layer = container.group(&class)?;
+            if seen.contains(&layer.address()) {
+                continue;
+            }
             let canonical = if canonical.is_empty() {
                 format!("layers/{class}")
             } else {
@@ -86,11 +90,13 @@ fn collect(
                 let tensors = numbered(&vars)?;
                 if !tensors.is_empty() {
                     let name = vars.text("name")?.unwrap_or_else(|| class.clone());
+                    let largest = tensors.iter().max_by_key(|t| t.numel());
+                    let position = largest.map_or(0, Tensor::position);
                     groups.push(Group {
                         canonical: canonical.clone(),
                         name,
                         class: class.clone(),
-                        address: layer.address(),
+                        position,
                         tensors,
                     });
                 }
@@ -110,7 +116,7 @@ pub(super) fn numbered(vars: &Node<'_>) -> Result<Vec<Tensor>> {
     keys.iter().map(|key| vars.tensor(key)).collect()
 }
 
-/// By the configuration where it knows every group; else by address, which grows with creation, provided that
+/// By the configuration where it knows every group; else by position in the file, provided that
 /// agrees with the counters (`conv2d` before `conv2d_1`); else by name.
 fn sort(groups: &mut [Group], config: &[Layer]) {
     let place: HashMap<&str, usize> =
@@ -119,7 +125,7 @@ fn sort(groups: &mut [Group], config: &[Layer]) {
         groups.sort_by_key(|g| place[g.canonical.as_str()]);
         return;
     }
-    groups.sort_by_key(|g| g.address);
+    groups.sort_by_key(|g| g.position);
     if !counters_ascend(groups) {
         groups.sort_by(|a, b| order::natural(&a.name, &b.name));
     }
