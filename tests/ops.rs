@@ -18,9 +18,10 @@ fn device() -> &'static Device {
 }
 
 /// Largest relative distance from the reference, about four times the largest that was measured.
-fn tolerance(kind: &str) -> f64 {
-    match kind {
-        _ => 1e-6,
+fn tolerance(rungs: Rungs) -> f64 {
+    match [rungs.forward, rungs.d_x, rungs.d_w].contains(&Rung::Winograd4) {
+        true => 4e-6, // its transforms add and subtract what nearly cancels: Lavin and Gray 2015, section 6
+        false => 1e-6,
     }
 }
 
@@ -47,7 +48,7 @@ fn rungs(case: &Case) -> Vec<Rungs> {
 
 /// One line for each comparison that failed.
 fn failures(case: &Case, rungs: Rungs, found: &[Comparison]) -> Vec<String> {
-    let bad = |c: &&Comparison| !(c.rel_l2 <= tolerance(case.op.kind())) || c.broken_guards > 0;
+    let bad = |c: &&Comparison| !(c.rel_l2 <= tolerance(rungs)) || c.broken_guards > 0;
     let line = |c: &Comparison| format!("{} {rungs:?}: {c:?}", case.name());
     found.iter().filter(bad).map(line).collect()
 }
