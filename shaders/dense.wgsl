@@ -33,8 +33,12 @@ fn forward(
     var sum = 0.0;
     if p.accumulate != 0u { sum = y[y_at + i]; }
     else if p.has_bias != 0u { sum = b[b_at + o]; }
-    for (var r = 0u; r < p.rows; r++) {
-        sum += x[x_at + x_row + r] * w[w_at + r * p.co + o];
+    for (var chunk = 0u; chunk < p.rows; chunk += 256u) {
+        var part = 0.0; // sums of sums keep the rounding error of long rows small
+        for (var r = chunk; r < min(chunk + 256u, p.rows); r++) {
+            part += x[x_at + x_row + r] * w[w_at + r * p.co + o];
+        }
+        sum += part;
     }
     y[y_at + i] = select(sum, max(sum, 0.0), p.relu != 0u);
 }

@@ -1,11 +1,18 @@
 //! dense: a fully connected layer with bias and a fused ReLU, forward and backward.
+//!
+//! This file holds what the op *is*; its rungs lower it: `naive`, `subgroup`,
+//! `tiled`.
 
 mod naive;
+mod subgroup;
+mod tiled;
 
 use std::ops::Range;
 
 use crate::gpu::Caps;
-use crate::ops::{Array, Case, Given, Gradients, Lowered, Op, ParamSpec, Part, Rung, Site, Wants, fused};
+use crate::ops::{
+    Array, Case, Given, Gradients, Lowered, Op, ParamSpec, Part, Rung, Site, Wants, fused, gemm,
+};
 use crate::shape::Shape;
 
 /// Fully connected layer, x (n,ci) -> y (n,co), kernel (ci,co), bias (co), optional ReLU.
@@ -23,12 +30,15 @@ impl Dense {
     }
 }
 
+/// Software drivers end the loops of a kernel silently after 65,535 iterations in all; no window of rows is longer.
+const LONGEST_LOOP: usize = 60 << 10;
+
 /// Whole rows of a (rows, columns) weight, as many as one binding holds: the recipe's 32768x1024 layer is exactly
 /// the 128 MiB that WebGPU guarantees, VGG19's `fc1` is three times that.
 pub fn windows(rows: usize, columns: usize, caps: &Caps) -> Vec<Range<usize>> {
     let row_bytes = columns as u64 * 4;
     // Offsets of bindings are aligned: with a multiple of 64 rows, any row length is.
-    let most = ((caps.max_binding / row_bytes) as usize).min(rows);
+    let most = ((caps.max_binding / row_bytes) as usize).min(rows).min(LONGEST_LOOP);
     let step = if most == rows { rows } else { (most / 64 * 64).max(1) };
     (0..rows).step_by(step).map(|first| first..(first + step).min(rows)).collect()
 }
@@ -65,12 +75,17 @@ impl Op for Dense {
         x[0].numel() * self.units as u64
     }
 
-    fn rungs(&self, _part: Part, _site: &Site) -> Vec<Rung> {
-        vec![Rung::Naive]
+    fn rungs(&self, _part: Part, site: &Site) -> Vec<Rung> {
+        let fast = gemm::runs(site).then_some(Rung::Subgroup);
+        gemm::ladder(fast.into_iter().collect(), site)
     }
 
     fn forward(&self, site: &Site) -> Lowered {
-        naive::forward(self, site)
+        match site.rungs.forward {
+            Rung::Subgroup => subgroup::forward(self, site),
+            Rung::Tiled => tiled::forward(self, site),
+            _ => naive::forward(self, site),
+        }
     }
 
     fn backward(&self, site: &Site, wants: &Wants) -> Lowered {
@@ -80,13 +95,21 @@ impl Op for Dense {
             out.push(fused::relu_mask(site, part));
         }
         if wants.d_params[0] {
-            naive::weight_gradient(self, site, &mut out);
+            match site.rungs.d_w {
+                Rung::Subgroup => subgroup::weight_gradient(self, site, &mut out),
+                Rung::Tiled => tiled::weight_gradient(self, site, &mut out),
+                _ => naive::weight_gradient(self, site, &mut out),
+            }
         }
         if self.bias && wants.d_params[1] {
             fused::bias_gradient(site, 1, &mut out);
         }
         if wants.d_x[0] {
-            naive::input_gradient(self, site, &mut out);
+            match site.rungs.d_x {
+                Rung::Subgroup => subgroup::input_gradient(self, site, &mut out),
+                Rung::Tiled => tiled::input_gradient(self, site, &mut out),
+                _ => naive::input_gradient(self, site, &mut out),
+            }
         }
         out
     }
@@ -137,6 +160,9 @@ pub fn cases() -> Vec<Case> {
         case(10, false, &[2, 33]),
         case(64, true, &[16, 72]),
         case(100, true, &[9, 260]),
+        case(132, true, &[17, 36]),
+        case(301, false, &[35, 13]),
+        case(3, true, &[2, 65_600]), // two windows: longer than a software driver's longest loop
         Case::new(Dense { units: 12, bias: false, relu: false }, &[&[4, 20]]),
     ]
 }

@@ -10,6 +10,7 @@ pub mod dense;
 pub mod dropout;
 pub mod flatten;
 pub mod fused;
+pub mod gemm;
 pub mod global_average_pool;
 pub mod guarded;
 pub mod max_pool2d;
@@ -65,6 +66,8 @@ pub enum Rung {
     Naive,
     /// One subgroup per workgroup, broadcast by shuffle, a large register tile: the form for software drivers.
     Subgroup,
+    /// Winograd's F(4x4, 3x3) on the subgroup's products: a quarter of the multiplications.
+    Winograd4,
     /// Shared-memory tiles and register tiles: the form for GPUs.
     Tiled,
 }
@@ -74,6 +77,7 @@ impl Rung {
         match self {
             Rung::Naive => "naive",
             Rung::Subgroup => "subgroup",
+            Rung::Winograd4 => "winograd4",
             Rung::Tiled => "tiled",
         }
     }

@@ -10,3 +10,42 @@ pub const RANDOM: Piece = Piece { name: "random", source: include_str!("../../sh
 
 /// `clipped`, `decayed`: what every update rule does before its own formula.
 pub const UPDATE: Piece = Piece { name: "update", source: include_str!("../../shaders/update.wgsl") };
+
+/// A piece from its file.
+macro_rules! piece {
+    ($about:literal, $constant:ident, $name:literal) => {
+        #[doc = $about]
+        pub const $constant: Piece =
+            Piece { name: $name, source: include_str!(concat!("../../shaders/", $name, ".wgsl")) };
+    };
+}
+
+piece!("`texel`: the place of a texel in its texture.", TEXEL, "texel");
+piece!("`load_x4` for runs that are whole and aligned.", X4_ALIGNED, "x4_aligned");
+piece!("`load_x4` for anything.", X4_STRIDED, "x4_strided");
+piece!("`load_w4` for runs that are whole and aligned.", W4_ALIGNED, "w4_aligned");
+piece!("`load_w4` for anything.", W4_RAGGED, "w4_ragged");
+piece!("`load_y4`, `store_y4` for runs that are whole and aligned.", Y4_ALIGNED, "y4_aligned");
+piece!("`load_y4`, `store_y4` for anything.", Y4_RAGGED, "y4_ragged");
+piece!("`bias4`: four elements of the bias.", BIAS4, "bias4");
+piece!("`bias4` where there is no bias.", BIAS4_NONE, "bias4_none");
+piece!("`Rows`, `Strip`, `add_rows`: the register tile of the subgroup rung.", GEMM_ROWS, "gemm_rows");
+piece!("`put_rows` with bias, ReLU and accumulation.", GEMM_PUT, "gemm_put");
+piece!("`put_rows` for scratch with room for the margins.", GEMM_PUT_PLAIN, "gemm_put_plain");
+piece!("Operands a and b, `load_strip`.", GEMM_STRIP, "gemm_strip");
+piece!("`put_rows` of gemm_tn, as (kh, kw, ci, co).", GEMM_TN_PUT, "gemm_tn_put");
+piece!(
+    "`put_rows` of gemm_tn for scratch with room for the margins.",
+    GEMM_TN_PUT_PLAIN,
+    "gemm_tn_put_plain"
+);
+piece!("`x4`: four channels of a map.", X4_MAP, "x4_map");
+piece!("`Six`, `Four`, `Three`: rows of Winograd tiles.", WINOGRAD_SIX, "winograd_six");
+piece!("`put_tile`: stores 4x4 outputs.", WINOGRAD_PUT, "winograd_put");
+piece!("`Block`: four by four elements of a shared tile.", TILED_BLOCK, "tiled_block");
+piece!("`x_block` of a plain matrix.", TILED_X_MATRIX, "tiled_x_matrix");
+piece!("`x_block` of a convolution's pixels.", TILED_X_PIXELS, "tiled_x_pixels");
+piece!("`x_block` of a weight gradient's taps.", TILED_X_TAPS, "tiled_x_taps");
+piece!("`w_block` of a plain matrix.", TILED_W_MATRIX, "tiled_w_matrix");
+piece!("`w_block` of a convolution's weight.", TILED_W_TAPS, "tiled_w_taps");
+piece!("`Tap`: a place along a kernel's taps.", TILED_TAP, "tiled_tap");

@@ -22,13 +22,15 @@ pub fn forward(dense: &Dense, site: &Site) -> Lowered {
     let all = windows(site.x[0].last(), dense.units, site.caps);
     for window in &all {
         let last = window.end == site.x[0].last();
+        let step = step(site, window, "forward", Part::Forward)
+            .read("x", Operand::X(0))
+            .read("w", Operand::Param(0))
+            .window(bytes(window, dense.units))
+            .read("b", Operand::Param(usize::from(dense.bias)));
+        // Without a bias the weight stands in for it, which one binding may not hold as a whole.
+        let step = if dense.bias { step } else { step.window(bytes(window, dense.units)) };
         out.push(
-            step(site, window, "forward", Part::Forward)
-                .read("x", Operand::X(0))
-                .read("w", Operand::Param(0))
-                .window(bytes(window, dense.units))
-                .read("b", Operand::Param(usize::from(dense.bias)))
-                .update("y", Operand::Y)
+            step.update("y", Operand::Y)
                 .sizes(&sizes(site, window))
                 .sizes(&[usize::from(dense.bias), usize::from(dense.relu && last)])
                 .sizes(&[usize::from(window.start > 0)])

@@ -1,0 +1,10 @@
+// Four k of four neighbours along m or n: k[j] holds the four neighbours at k + j.
+
+struct Block { k: array<vec4f, 4> }
+
+fn transposed(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Block {
+    return Block(array<vec4f, 4>(
+        vec4f(a.x, b.x, c.x, d.x), vec4f(a.y, b.y, c.y, d.y), vec4f(a.z, b.z, c.z, d.z), vec4f(a.w, b.w, c.w, d.w),
+    ));
+}
+

@@ -1,0 +1,100 @@
+// Winograd F(4x4, 3x3), input: V = B^T d B for every tile d of 6x6 pixels, tiles four pixels apart.
+//
+// x    (n, h, w, c) NHWC, c a multiple of 4; what lies outside counts as zero (padding)
+// out  texels V[36][..]; texel (z, tile, c / 4) at z * z_stride + tile and channel strides, so that the same
+//      kernel writes operand a of gemm by rows (forward, d_x) or of gemm_tn by columns (d_w).
+//      Tiles from `tiles` up to the end of the last group become zero.
+//
+// One invocation computes one tile of four channels: 36 loads, 36 texels. There is no branch and no
+// loop: on llvmpipe both would put every result through a mask.
+// groups, LANES_ON_TILES: (c / 4, tiles / 8 rounded up); else (c / 32 rounded up, tiles rounded up to 4)
+// Source: Lavin and Gray 2015, section 4.2 and the F(4x4, 3x3) matrices.
+
+struct P {
+    h: u32, w: u32,
+    c4: u32,          // c / 4
+    rows: u32,        // tiles along h of one image
+    columns: u32,     // tiles along w
+    tile_first: u32,  // the first tile of this chunk, counted over the whole batch
+    tiles: u32,       // tiles in this chunk
+    pad_h: u32, pad_w: u32,
+    out_offset: u32,
+    z_stride: u32,
+    tile_high: u32, tile_low: u32, // texels per 32 tiles, per tile within 32
+    c_high: u32, c_low: u32,       // texels per 8 channel groups, per channel group within 8
+}
+
+@group(0) @binding(1) var out: texture_storage_2d<rgba32float, write>;
+
+fn pixel(base: u32, y: i32, x: i32, live: bool) -> vec4f {
+    let inside = live && u32(y) < p.h && u32(x) < p.w; // a negative number is a large u32
+    let i = base + (u32(y) * p.w + u32(x)) * p.c4;
+    return select(vec4f(), x4(select(0u, i, inside)), inside);
+}
+
+// B^T applied to six values.
+fn transform(v: Six) -> Six {
+    let t1 = v.d - 4.0 * v.b;
+    let t2 = v.e - 4.0 * v.c;
+    let t3 = 2.0 * (v.d - v.b);
+    let t4 = v.e - v.c;
+    return Six(4.0 * v.a - 5.0 * v.c + v.e, t2 + t1, t2 - t1, t4 + t3, t4 - t3, 4.0 * v.b - 5.0 * v.d + v.f);
+}
+
+fn pixel_row(base: u32, y: i32, x: i32, live: bool) -> Six {
+    return Six(pixel(base, y, x, live), pixel(base, y, x + 1, live), pixel(base, y, x + 2, live),
+               pixel(base, y, x + 3, live), pixel(base, y, x + 4, live), pixel(base, y, x + 5, live));
+}
+
+// Row j of B^T.
+struct Weights { a: f32, b: f32, c: f32, d: f32, e: f32, f: f32 }
+fn weights(j: u32) -> Weights {
+    let first = j == 0u;
+    let last = j == 5u;
+    let sign = select(1.0, -1.0, (j & 1u) == 1u);
+    let far = j > 2u;
+    let b = select(sign * select(4.0, 2.0, far), 0.0, first);
+    let c = select(select(-4.0, -1.0, far), -5.0, first);
+    let d = select(-sign * select(1.0, 2.0, far), 0.0, first);
+    return Weights(select(0.0, 4.0, first), select(b, 4.0, last), select(c, 0.0, last),
+                   select(d, -5.0, last), select(1.0, 0.0, last), select(0.0, 1.0, last));
+}
+
+fn combine(k: Weights, v: Six) -> vec4f {
+    return k.a * v.a + k.b * v.b + k.c * v.c + k.d * v.d + k.e * v.e + k.f * v.f;
+}
+
+fn put_column(i: u32, column: Six) {
+    let v = transform(column);
+    textureStore(out, texel(i), v.a);
+    textureStore(out, texel(i + 6u * p.z_stride), v.b);
+    textureStore(out, texel(i + 12u * p.z_stride), v.c);
+    textureStore(out, texel(i + 18u * p.z_stride), v.d);
+    textureStore(out, texel(i + 24u * p.z_stride), v.e);
+    textureStore(out, texel(i + 30u * p.z_stride), v.f);
+}
+
+@compute @workgroup_size(8)
+fn input_tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let tile = select(group.y, group.y * 8u + lane, LANES_ON_TILES != 0u);
+    let c = select(group.x * 8u + lane, group.x, LANES_ON_TILES != 0u);
+    let whole = p.tile_first + tile;
+    let image = whole / (p.rows * p.columns);
+    let in_image = whole - image * p.rows * p.columns;
+    let tile_y = in_image / p.columns;
+    let y = i32(4u * tile_y) - i32(p.pad_h);
+    let x = i32(4u * (in_image - tile_y * p.columns)) - i32(p.pad_w);
+    let live = tile < p.tiles && c < p.c4;
+    let base = image * p.h * p.w * p.c4 + c;
+    let r0 = pixel_row(base, y, x, live);
+    let r1 = pixel_row(base, y + 1, x, live);
+    let r2 = pixel_row(base, y + 2, x, live);
+    let r3 = pixel_row(base, y + 3, x, live);
+    let r4 = pixel_row(base, y + 4, x, live);
+    let r5 = pixel_row(base, y + 5, x, live);
+    let i = p.out_offset + (tile >> 5u) * p.tile_high + (tile & 31u) * p.tile_low + (c >> 3u) * p.c_high + (c & 7u) * p.c_low;
+    for (var j = 0u; j < 6u; j++) {
+        let k = weights(j);
+        put_column(i + j * p.z_stride, Six(combine(k, r0), combine(k, r1), combine(k, r2), combine(k, r3), combine(k, r4), combine(k, r5)));
+    }
+}

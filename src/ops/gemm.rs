@@ -1,0 +1,259 @@
+//! Matrix products for software drivers (rung `subgroup`): operands are packed into texels, then multiplied tile by
+//! tile. Plain functions that push steps; dense layers and Winograd's convolutions stand on them.
+//!
+//! Which kernel serves a product depends on its strides and never on the number of samples, so that a smaller last
+//! batch runs the same kernels.
+
+mod pack;
+mod parts;
+mod stream;
+pub mod tiled;
+mod tn;
+
+use std::ops::Range;
+
+use crate::gpu::{Class, Kernel};
+use crate::ops::{Access, Lowered, Operand, Part, Rung, Site, Step, Word, pieces};
+
+pub use pack::{Walk, column_panels, pack_columns, pack_lines, pack_rows};
+pub use parts::Parts;
+pub use stream::{Stream, stream};
+pub use tn::{Fit, Tn, transposed_product};
+
+/// Lanes of the subgroup that the kernels are written for.
+const LANES: u32 = 8;
+/// Rows of a panel of `a`, and columns of a panel of `b`.
+pub const PANEL: usize = 32;
+/// Stands for "no ReLU": the least value that f32 holds.
+const NO_FLOOR: f32 = f32::MIN;
+
+/// Whether the kernels of this rung run at a site at all.
+pub fn runs(site: &Site) -> bool {
+    site.caps.exact_lanes() == Some(LANES) && site.caps.max_texture >= 4096
+}
+
+/// Whether this rung is the form for the site's adapter: a software driver whose lanes are known.
+pub fn suits(site: &Site) -> bool {
+    runs(site) && site.caps.class == Class::Cpu
+}
+
+/// All rungs of a matrix-like op, the default first. `fast` are those of the subgroup's products that run here.
+pub fn ladder(fast: Vec<Rung>, site: &Site) -> Vec<Rung> {
+    let tiled = tiled::runs(site).then_some(Rung::Tiled);
+    let naive = Some(Rung::Naive);
+    let order = match (suits(site), tiled::suits(site)) {
+        (true, _) => [fast, naive.into_iter().chain(tiled).collect()],
+        (_, true) => [tiled.into_iter().chain(naive).collect(), fast],
+        _ => [naive.into_iter().chain(tiled).collect(), fast],
+    };
+    order.concat()
+}
+
+/// A matrix that lies in a tensor row by row, `stride` elements apart.
+#[derive(Clone, Debug)]
+pub struct Matrix {
+    pub operand: Operand,
+    /// Bytes of the tensor that are bound.
+    pub window: Option<Range<u64>>,
+    pub offset: usize,
+    pub stride: usize,
+    /// What is meant is the transposed matrix.
+    pub transposed: bool,
+}
+
+impl Matrix {
+    pub fn new(operand: Operand, stride: usize) -> Matrix {
+        Matrix { operand, window: None, offset: 0, stride, transposed: false }
+    }
+
+    pub fn window(mut self, window: Range<u64>) -> Matrix {
+        self.window = Some(window);
+        self
+    }
+
+    pub fn offset(mut self, elements: usize) -> Matrix {
+        self.offset = elements;
+        self
+    }
+
+    pub fn transposed(mut self) -> Matrix {
+        self.transposed = !self.transposed;
+        self
+    }
+
+    /// Whether runs of four along its stored rows, `length` elements long, are whole and aligned.
+    fn aligned(&self, length: usize) -> bool {
+        [self.offset, self.stride, length].iter().all(|v| v.is_multiple_of(4))
+    }
+}
+
+/// An operand in texels, in the order in which [`product`] reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Packed {
+    pub texels: Operand,
+    /// Texels from one matrix of a batch to the next.
+    pub batch: usize,
+}
+
+/// y (m,n) = a (m,k) b (k,n), `batch` times.
+#[derive(Clone, Copy, Debug)]
+pub struct Sizes {
+    pub m: usize,
+    pub n: usize,
+    pub k: usize,
+    pub batch: usize,
+    /// Neighbouring workgroups fill rows of y, for a short k; otherwise they share columns of b.
+    pub columns_first: bool,
+}
+
+impl Sizes {
+    pub fn new(m: usize, n: usize, k: usize) -> Sizes {
+        Sizes { m, n, k, batch: 1, columns_first: false }
+    }
+
+    pub fn flops(&self) -> u64 {
+        2 * [self.m, self.n, self.k, self.batch].iter().map(|&d| d as u64).product::<u64>()
+    }
+}
+
+/// Where a product goes.
+#[derive(Clone, Debug)]
+pub struct Target {
+    pub operand: Operand,
+    pub access: Access,
+    pub window: Option<Range<u64>>,
+    pub offset: usize,
+    /// Elements from row to row.
+    pub row: usize,
+    /// Elements from one product of a batch to the next.
+    pub batch: usize,
+}
+
+impl Target {
+    pub fn new(operand: Operand, access: Access, row: usize) -> Target {
+        Target { operand, access, window: None, offset: 0, row, batch: 0 }
+    }
+
+    pub fn window(mut self, window: Range<u64>) -> Target {
+        self.window = Some(window);
+        self
+    }
+
+    pub fn offset(mut self, elements: usize) -> Target {
+        self.offset = elements;
+        self
+    }
+}
+
+/// What happens to a product on its way out.
+#[derive(Clone, Copy, Debug)]
+pub struct Epilogue {
+    pub bias: Option<Operand>,
+    pub relu: bool,
+    pub accumulate: Word,
+}
+
+impl Epilogue {
+    /// Written, or added where the planner says so.
+    pub fn gradient(operand: Operand) -> Epilogue {
+        Epilogue { bias: None, relu: false, accumulate: Word::Accumulate(operand) }
+    }
+
+    pub fn floor(&self) -> Word {
+        Word::F32(if self.relu { 0.0 } else { NO_FLOOR })
+    }
+}
+
+/// Pushes y = a b with its epilogue.
+pub fn product(
+    out: &mut Lowered,
+    part: Part,
+    (a, b): (Packed, Packed),
+    sizes: Sizes,
+    y: &Target,
+    end: Epilogue,
+) {
+    let kernel = stores(kernel(PANEL, sizes.columns_first), y, sizes.n, &end);
+    multiply(out, Step::new(kernel, part), (a, b), sizes, y, end, PANEL);
+}
+
+/// Pushes a batch of products into scratch that has room for the margins: `y.row` a multiple of 64, and rows up to a
+/// multiple of `rows`, which is 16 or 32.
+pub fn plain_product(
+    out: &mut Lowered,
+    part: Part,
+    (a, b): (Packed, Packed),
+    sizes: Sizes,
+    y: &Target,
+    rows: usize,
+) {
+    let kernel = kernel(rows, sizes.columns_first).piece(pieces::Y4_ALIGNED).piece(pieces::GEMM_PUT_PLAIN);
+    let end = Epilogue { bias: None, relu: false, accumulate: Word::U32(0) };
+    multiply(out, Step::new(kernel, part), (a, b), sizes, y, end, rows);
+}
+
+fn kernel(rows: usize, columns_first: bool) -> Kernel {
+    Kernel::new("gemm", include_str!("../../shaders/gemm.wgsl"), "product")
+        .with("ROWS", rows as u32)
+        .with("N_FIRST", u32::from(columns_first))
+        .piece(pieces::TEXEL)
+        .piece(pieces::GEMM_ROWS)
+        .piece(pieces::GEMM_STRIP)
+}
+
+fn multiply(
+    out: &mut Lowered,
+    step: Step,
+    (a, b): (Packed, Packed),
+    sizes: Sizes,
+    y: &Target,
+    end: Epilogue,
+    rows: usize,
+) {
+    let Sizes { m, n, k, batch, columns_first } = sizes;
+    let step = step.read_texels("a", a.texels).read_texels("b", b.texels);
+    let mut groups = [m.div_ceil(rows), n.div_ceil(2 * PANEL), batch].map(|d| d as u32);
+    if columns_first {
+        groups.swap(0, 1);
+    }
+    out.push(
+        bind_target(step, y, &end)
+            .sizes(&[m, n, k.div_ceil(4), y.row, y.offset, y.batch, 0, 0, a.batch, b.batch])
+            .sizes(&[usize::from(end.bias.is_some())])
+            .word(end.floor())
+            .word(end.accumulate)
+            .groups(if m == 0 { [0; 3] } else { groups })
+            .flops(sizes.flops()),
+    );
+}
+
+/// Adds the pieces that store a register tile of the subgroup rung.
+pub fn stores(kernel: Kernel, y: &Target, n: usize, end: &Epilogue) -> Kernel {
+    ends(kernel, y, n, end).piece(pieces::GEMM_PUT)
+}
+
+/// Adds the pieces that an epilogue needs.
+pub fn ends(kernel: Kernel, y: &Target, n: usize, end: &Epilogue) -> Kernel {
+    let aligned = [n, y.row, y.offset, y.batch].iter().all(|v| v.is_multiple_of(4));
+    kernel.piece(if aligned { pieces::Y4_ALIGNED } else { pieces::Y4_RAGGED }).piece(if end.bias.is_some() {
+        pieces::BIAS4
+    } else {
+        pieces::BIAS4_NONE
+    })
+}
+
+/// Binds the bias and y.
+pub fn bind_target(mut step: Step, y: &Target, end: &Epilogue) -> Step {
+    if let Some(bias) = end.bias {
+        step = step.read("bias", bias);
+    }
+    step = match y.access {
+        Access::Gradient => step.gradient("y", y.operand),
+        Access::Update => step.update("y", y.operand),
+        Access::Write | Access::Read => step.write("y", y.operand),
+    };
+    match &y.window {
+        Some(window) => step.window(window.clone()),
+        None => step,
+    }
+}
