@@ -2,24 +2,22 @@
 
 use crate::gpu::Piece;
 
-/// `flat_index`: one element per invocation, in groups of [`crate::ops::step::FLAT_SIZE`].
-pub const INDEX: Piece = Piece { name: "index", source: include_str!("../../shaders/index.wgsl") };
-
-/// `pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::random`].
-pub const RANDOM: Piece = Piece { name: "random", source: include_str!("../../shaders/random.wgsl") };
-
-/// `clipped`, `decayed`: what every update rule does before its own formula.
-pub const UPDATE: Piece = Piece { name: "update", source: include_str!("../../shaders/update.wgsl") };
-
 /// A piece from its file.
 macro_rules! piece {
     ($about:literal, $constant:ident, $name:literal) => {
         #[doc = $about]
         pub const $constant: Piece =
-            Piece { name: $name, source: include_str!(concat!("../../shaders/", $name, ".wgsl")) };
+            Piece { name: $name, source: include_str!(concat!("../../shaders/pieces/", $name, ".wgsl")) };
     };
 }
 
+piece!(
+    "`flat_index`: one element per invocation, in groups of [`crate::ops::step::FLAT_SIZE`].",
+    INDEX,
+    "index"
+);
+piece!("`pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::random`].", RANDOM, "random");
+piece!("`clipped`, `decayed`: what every update rule does before its own formula.", UPDATE, "update");
 piece!("`texel`: the place of a texel in its texture.", TEXEL, "texel");
 piece!("`load_x4` for runs that are whole and aligned.", X4_ALIGNED, "x4_aligned");
 piece!("`load_x4` for anything.", X4_STRIDED, "x4_strided");

@@ -71,7 +71,7 @@ fn pack(
     let width = if by_rows { PANEL } else { PANEL / 4 };
     let batch = panels * depth * width;
     let texels = out.texels(batch as u64);
-    let kernel = Kernel::new("pack", include_str!("../../../shaders/pack.wgsl"), "pack")
+    let kernel = Kernel::new("gemm_pack", include_str!("../../../shaders/gemm_pack.wgsl"), "pack")
         .with("BY_ROWS", u32::from(by_rows))
         .piece(pieces::TEXEL)
         .piece(if walk.aligned { pieces::X4_ALIGNED } else { pieces::X4_STRIDED });
