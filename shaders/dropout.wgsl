@@ -19,9 +19,8 @@ struct P {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
-@group(0) @binding(0) var<storage, read> x4: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(2) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y4: array<vec4f>;
 
 fn factors(sample: u32, quad: u32) -> vec4f {
     let words = random4(p.seed, p.layer, p.iteration, p.first_sample + sample, quad);
@@ -38,7 +37,7 @@ fn apply(
     if (i >= p.quads) { return; }
     let row_quads = (p.row + 3u) / 4u;
     let sample = i / row_quads;
-    let quad = i % row_quads;
+    let quad = i - sample * row_quads;
     let factor = factors(sample, quad);
     for (var lane = 0u; lane < min(4u, p.row - 4u * quad); lane++) {
         let e = sample * p.row + 4u * quad + lane;
@@ -58,7 +57,8 @@ fn apply4(
     let i = flat_index(group, groups, local);
     if (i >= p.quads) { return; }
     let row_quads = p.row / 4u;
-    var value = x4[x4_at / 4u + i] * factors(i / row_quads, i % row_quads);
+    let sample = i / row_quads;
+    var value = x4[x4_at / 4u + i] * factors(sample, i - sample * row_quads);
     if (p.accumulate == 1u) { value += y4[y4_at / 4u + i]; }
     y4[y4_at / 4u + i] = value;
 }

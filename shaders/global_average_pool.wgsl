@@ -14,15 +14,12 @@ struct P {
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
-@group(0) @binding(0) var<storage, read> x4: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y4: array<vec4f>;
-
-@group(0) @binding(0) var<storage, read> d_y: array<f32>;
-@group(0) @binding(1) var<storage, read_write> d_x: array<f32>;
-
-@group(0) @binding(0) var<storage, read> d_y4: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> d_x4: array<vec4f>;
+@group(0) @binding(2) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(4) var<storage, read> d_y: array<f32>;
+@group(0) @binding(5) var<storage, read_write> d_x: array<f32>;
+@group(0) @binding(6) var<storage, read> d_y4: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> d_x4: array<vec4f>;
 
 @compute @workgroup_size(SIZE)
 fn forward(

@@ -1,13 +1,14 @@
 // y[n, i, j, c] = max of x[n, i * sh - top + u, j * sw - left + v, c] over u < kh, v < kw inside of the map.
 // x (n, h, w, c), y (n, ho, wo, c); positions: u * kw + v of the maximum, one byte per element of y, four to a word.
 // d_x[e] = sum of d_y over the windows whose maximum is e. Of equal values the first in row-major order is the maximum.
-// One invocation computes four neighbouring elements of y, because it owns the word of their positions; or one element
-// of d_x (four channels of one pixel in the kernels on vec4, which need c % 4 == 0), gathering from the windows that
-// cover it, so that no two write to one place where windows overlap.
+// One invocation computes four neighbouring elements of y, because it owns the word of their positions. `backward`: one
+// element of d_x, gathering from the windows that cover it, so that no two write to one place where windows overlap.
+// `spread4`, for windows that do not overlap: all of d_x between the start of one window and the next. The kernels on
+// vec4 take four channels of one pixel and need c % 4 == 0.
 // Source: Keras MaxPooling2D; where the gradient of ties goes follows TensorFlow.
 
 struct P {
-    count: u32, // elements of y in `forward`, of d_x in `backward`; of vec4 in the others
+    count: u32, // elements of y in `forward`, of d_x in `backward`, windows in `spread4`; in vec4 where they are
     h: u32,
     w: u32,
     c: u32, // in vec4 where the tensors are vec4
@@ -19,22 +20,21 @@ struct P {
     sw: u32,
     top: u32,
     left: u32,
+    cell_rows: u32, // strides that cover the padded map: ho and wo, or one more
+    cell_columns: u32,
     accumulate: u32,
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> positions: array<u32>;
-
-@group(0) @binding(0) var<storage, read> x4: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y4: array<vec4f>;
-
-@group(0) @binding(0) var<storage, read> d_y: array<f32>;
-@group(0) @binding(1) var<storage, read> kept_positions: array<u32>;
-@group(0) @binding(2) var<storage, read_write> d_x: array<f32>;
-
-@group(0) @binding(0) var<storage, read> d_y4: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> d_x4: array<vec4f>;
+@group(0) @binding(3) var<storage, read> x4: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(5) var<storage, read> d_y: array<f32>;
+@group(0) @binding(6) var<storage, read> kept_positions: array<u32>;
+@group(0) @binding(7) var<storage, read_write> d_x: array<f32>;
+@group(0) @binding(8) var<storage, read> d_y4: array<vec4f>;
+@group(0) @binding(9) var<storage, read_write> d_x4: array<vec4f>;
 
 const LOWEST = -3.4028234e38;
 
@@ -46,10 +46,12 @@ struct Place {
     channel: u32,
 }
 
+// Remainders by multiplication: software drivers divide lane by lane.
 fn place(e: u32, h: u32, w: u32) -> Place {
     let pixel = e / p.c;
     let line = pixel / w;
-    return Place(line / h, line % h, pixel % w, e % p.c);
+    let n = line / h;
+    return Place(n, line - n * h, pixel - line * w, e - pixel * p.c);
 }
 
 struct Best {
@@ -183,4 +185,38 @@ fn backward4(
     }
     if (p.accumulate == 1u) { sum += d_x4[d_x4_at / 4u + e]; }
     d_x4[d_x4_at / 4u + e] = sum;
+}
+
+@compute @workgroup_size(SIZE)
+fn spread4(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let e = flat_index(group, groups, local);
+    if (e >= p.count) { return; }
+    let at = place(e, p.cell_rows, p.cell_columns);
+    var d = vec4f(0.0);
+    var position = vec4u(0u);
+    if (at.row < p.ho && at.column < p.wo) {
+        let pooled = ((at.n * p.ho + at.row) * p.wo + at.column) * p.c + at.channel;
+        d = d_y4[d_y4_at / 4u + pooled];
+        let packed = vec4u(kept_positions[kept_positions_at + pooled]);
+        position = (packed >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u);
+    }
+    for (var u = 0u; u < p.sh; u++) {
+        for (var v = 0u; v < p.sw; v++) {
+            let row = at.row * p.sh + u - p.top;
+            let column = at.column * p.sw + v - p.left;
+            if (row < p.h && column < p.w) {
+                // Strides may be longer than windows: what lies between has no gradient.
+                let inside = vec4<bool>(u < p.kh && v < p.kw);
+                let here = (position == vec4u(u * p.kw + v)) & inside;
+                var sum = select(vec4f(0.0), d, here);
+                let to = d_x4_at / 4u + ((at.n * p.h + row) * p.w + column) * p.c + at.channel;
+                if (p.accumulate == 1u) { sum += d_x4[to]; }
+                d_x4[to] = sum;
+            }
+        }
+    }
 }

@@ -14,8 +14,7 @@ struct P {
 
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
-
-@group(0) @binding(1) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y4: array<vec4f>;
 
 fn mapped(pixel: vec3f) -> vec3f {
     let red = vec3f(p.red_x, p.red_y, p.red_z);

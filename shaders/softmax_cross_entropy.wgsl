@@ -21,9 +21,8 @@ struct P {
 @group(0) @binding(2) var<storage, read> weight: array<f32>;
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read_write> probabilities: array<f32>;
-
-@group(0) @binding(0) var<storage, read> kept_probabilities: array<f32>;
-@group(0) @binding(3) var<storage, read_write> d_x: array<f32>;
+@group(0) @binding(5) var<storage, read> kept_probabilities: array<f32>;
+@group(0) @binding(6) var<storage, read_write> d_x: array<f32>;
 
 var<workgroup> partial: array<f32, SIZE>;
 

@@ -12,6 +12,7 @@ use std::path::Path;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
+use super::complete;
 use super::gate::Gate;
 use super::resize::{self, Filter, Pixels};
 use super::walk::READABLE;
@@ -28,7 +29,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Square input, the default filter, 512 MiB: an RGB photograph of 134 megapixels still decodes.
+    /// Square input, the default filter, 512 MiB: an RGB photograph of 150 megapixels still decodes.
     pub fn square(side: u32) -> Options {
         Options { size: (side, side), filter: Filter::default(), max_bytes: 512 << 20 }
     }
@@ -92,7 +93,7 @@ impl Decoder {
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
         reader.limits(self.limits());
         let mut decoder = reader.into_decoder().map_err(fail)?;
-        let needed = decoder.total_bytes().saturating_add(bytes.len() as u64);
+        let needed = memory(format, bytes, &decoder);
         if needed > self.options.max_bytes {
             let (w, h) = decoder.dimensions();
             return Err(self.too_large(path, &format!("decoding {w}x{h} pixels of"), needed));
@@ -100,7 +101,7 @@ impl Decoder {
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let _held = self.gate.hold(needed);
         let image = DynamicImage::from_decoder(decoder).map_err(fail)?;
-        if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
+        if !complete::has_its_end(format, bytes) {
             return Err(Error::data(path, CUT_SHORT));
         }
         let fail = |what: String| Error::data(path, what);
@@ -133,6 +134,24 @@ impl Decoder {
     }
 }
 
+/// Bytes that decoding holds at its peak, as measured on images of 48 megapixels: the file, the pixels, and what
+/// the format's decoder keeps beside them.
+fn memory(format: ImageFormat, file: &[u8], decoder: &impl ImageDecoder) -> u64 {
+    let (file_bytes, pixels) = (file.len() as u64, decoder.total_bytes());
+    let beside = match format {
+        // A second copy of the file; coefficients of 16 bits.
+        ImageFormat::Jpeg if complete::jpeg_is_progressive(file) => {
+            file_bytes.saturating_add(pixels.saturating_mul(2))
+        }
+        ImageFormat::Jpeg | ImageFormat::Tiff => file_bytes,
+        _ => 0,
+    };
+    // Deeper pixels are rounded into a second image of a byte per channel.
+    let deep = decoder.color_type().bytes_per_pixel() > decoder.color_type().channel_count();
+    let rounded = if deep { pixels / 2 } else { 0 };
+    file_bytes.saturating_add(pixels).saturating_add(beside).saturating_add(rounded)
+}
+
 /// 65,535 is what JPEG can say; its square in RGB still fits 64 bits with room to spare.
 const LARGEST_SIDE: u32 = 65_535;
 
@@ -162,35 +181,9 @@ fn explain(format: ImageFormat, error: &ImageError) -> String {
     match error {
         ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => CUT_SHORT.into(),
         ImageError::Limits(e) => format!("is larger than the limit for decoding allows: {e}"),
-        ImageError::Unsupported(e) => format!("is a {name} of a kind that is not read: {e}"),
+        ImageError::Unsupported(e) => format!("is a {name} of a kind that is not read, save it as PNG: {e}"),
         e => format!("is damaged: {e}"),
     }
-}
-
-/// Whether the end-of-image marker stands where the scans end. The decoder fills what is missing with grey
-/// and says nothing, which would train on half a photograph.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    const START: u8 = 0xD8;
-    const END: u8 = 0xD9;
-    let mut at = 0;
-    while let Some(offset) = bytes.get(at..).and_then(|rest| rest.windows(2).position(is_marker)) {
-        at += offset;
-        let length = match bytes[at + 1] {
-            END => return true,
-            START | 0x01 | 0xD0..=0xD7 => 0,
-            _ => match bytes.get(at + 2..at + 4) {
-                Some(field) => usize::from(u16::from_be_bytes([field[0], field[1]])),
-                None => return false,
-            },
-        };
-        at += 2 + length;
-    }
-    false
-}
-
-/// In coded data 0xFF is followed by 0 (a stuffed byte) or 0xFF (fill); anything else is a marker.
-fn is_marker(pair: &[u8]) -> bool {
-    pair[0] == 0xFF && pair[1] != 0 && pair[1] != 0xFF
 }
 
 /// Grey or RGB bytes of any decoded image, without a second full-size copy where that can be had.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::duplicates;
 use super::order;
 use super::split::{Builder, Split};
 use super::walk::{self, Notes};
@@ -42,7 +43,8 @@ impl Dataset {
     /// with a seeded stratified split: of a class of n images `round(n * val_fraction)` validate, at least one
     /// and never all of two or more. A `train` folder alone is split likewise.
     ///
-    /// Folders below a class folder belong to the class. A folder without images is no class.
+    /// Folders below a class folder belong to the class. A folder without images is no class. Images whose bytes
+    /// are on both sides are warned about.
     ///
     /// # Errors
     /// No such folder; no images; one class; class sets that differ between train and val; a fraction outside
@@ -57,6 +59,7 @@ impl Dataset {
             (Ok(folders), None) if !folders.is_empty() => open_and_divide(&train, options)?,
             _ => open_and_divide(root, options)?,
         };
+        dataset.warnings.extend(duplicates::warnings(&dataset.train, &dataset.val));
         dataset.warnings.sort_unstable();
         dataset.warnings.dedup();
         Ok(dataset)

@@ -5,11 +5,13 @@
 //!           paths    permutation            workers: read, decode, resize, cache
 //! ```
 //!
-//! The room knows nothing of devices or networks. Preprocessing and augmentation happen later, in WGSL.
+//! The room knows nothing of devices or networks: preprocessing and augmentation happen later, in WGSL.
 
 pub mod batches;
 mod cache;
+mod complete;
 pub mod decode;
+mod duplicates;
 pub mod folder;
 mod gate;
 pub mod order;

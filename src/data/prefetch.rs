@@ -164,7 +164,7 @@ mod tests {
     impl Load for Slow {
         fn load(&self, index: u32) -> Result<Pixels> {
             self.begun.fetch_add(1, Ordering::SeqCst);
-            std::thread::sleep(Duration::from_millis(if index % 4 == 0 { 8 } else { 1 }));
+            std::thread::sleep(Duration::from_millis(if index.is_multiple_of(4) { 8 } else { 1 }));
             Ok(Arc::from(index.to_le_bytes()))
         }
     }

@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use walkdir::WalkDir;
+use walkdir::{DirEntry, WalkDir};
 
 use crate::error::{Error, Result};
 
@@ -63,19 +63,44 @@ impl Notes {
 pub(super) fn images_below(folder: &Path, take: &mut dyn FnMut(&Path)) -> Result<Notes> {
     std::fs::read_dir(folder).map_err(Error::io("list", folder))?;
     let mut notes = Notes::default();
-    let entries = WalkDir::new(folder).follow_links(true).min_depth(1).sort_by_file_name();
-    for entry in entries.into_iter().filter_entry(|e| e.depth() == 0 || !is_hidden(e.file_name())) {
+    let mut entries = WalkDir::new(folder).follow_links(true).min_depth(1).sort_by_file_name().into_iter();
+    while let Some(entry) = entries.next() {
         match entry {
+            Ok(entry) if is_hidden(entry.file_name()) => skip(&mut entries, &entry),
             Ok(entry) if entry.file_type().is_file() => match kind(entry.path()) {
                 Kind::Image => take(entry.path()),
                 Kind::Foreign(extension) => *notes.foreign.entry(extension).or_default() += 1,
                 Kind::Other => {}
             },
+            Ok(entry) if leads_above(&entry, folder) => {
+                notes.unreadable.push(loop_found(entry.path(), folder));
+                entries.skip_current_dir();
+            }
             Ok(_) => {}
             Err(e) => notes.unreadable.extend(describe(&e)),
         }
     }
     Ok(notes)
+}
+
+fn skip(entries: &mut walkdir::IntoIter, entry: &DirEntry) {
+    if entry.file_type().is_dir() {
+        entries.skip_current_dir();
+    }
+}
+
+/// Whether `entry` is a link to `folder` or to a folder that holds it: following it would find other classes'
+/// images here. The walker itself sees only links to folders that it is inside of.
+fn leads_above(entry: &DirEntry, folder: &Path) -> bool {
+    entry.path_is_symlink()
+        && match (entry.path().canonicalize(), folder.canonicalize()) {
+            (Ok(target), Ok(folder)) => folder.starts_with(target),
+            _ => false,
+        }
+}
+
+fn loop_found(link: &Path, above: &Path) -> String {
+    format!("{}: not followed, it links back to {} or above", link.display(), above.display())
 }
 
 pub(super) fn is_hidden(name: &OsStr) -> bool {
@@ -89,7 +114,7 @@ fn describe(error: &walkdir::Error) -> Option<String> {
         return None;
     }
     Some(match (error.loop_ancestor(), error.io_error()) {
-        (Some(above), _) => format!("{}: not followed, it links back to {}", path.display(), above.display()),
+        (Some(above), _) => loop_found(path, above),
         (None, Some(io)) => format!("{}: passed over: {io}", path.display()),
         (None, None) => format!("{}: passed over", path.display()),
     })

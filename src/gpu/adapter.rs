@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Error, Result};
+use crate::gpu::advice;
 use crate::gpu::caps::{Caps, Class};
 
 /// Which adapter to open.
@@ -40,6 +41,48 @@ pub struct Info {
     pub driver: String,
     pub backend: String,
     pub caps: Caps,
+    /// The sizes that its matrix units multiply; empty where it has none, or says nothing of them.
+    pub matrices: Vec<MatrixSize>,
+}
+
+/// One multiplication of a matrix unit: (m,k) times (k,n), added to (m,n).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MatrixSize {
+    pub m: u32,
+    pub n: u32,
+    pub k: u32,
+    /// Type of the factors, such as `f16`.
+    pub factors: String,
+    /// Type of the sum.
+    pub sum: String,
+}
+
+/// `16x16x16 f16 -> f32`, as m x n x k.
+impl fmt::Display for MatrixSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}x{} {} -> {}", self.m, self.n, self.k, self.factors, self.sum)
+    }
+}
+
+impl MatrixSize {
+    fn all(adapter: &wgpu::Adapter) -> Vec<MatrixSize> {
+        let scalar = |of| format!("{of:?}").to_lowercase();
+        let size = |p: &wgpu::CooperativeMatrixProperties| MatrixSize {
+            m: p.m_size,
+            n: p.n_size,
+            k: p.k_size,
+            factors: scalar(p.ab_type),
+            sum: scalar(p.cr_type),
+        };
+        let mut sizes = Vec::new();
+        for size in adapter.cooperative_matrix_properties().iter().map(size) {
+            // Drivers list a size once more for saturating sums.
+            if !sizes.contains(&size) {
+                sizes.push(size);
+            }
+        }
+        sizes
+    }
 }
 
 impl fmt::Display for Info {
@@ -71,6 +114,7 @@ impl Candidate {
             driver: format!("{} {}", raw.driver, raw.driver_info).trim().to_owned(),
             backend: raw.backend.to_string(),
             caps: Caps::of(&adapter),
+            matrices: MatrixSize::all(&adapter),
         };
         Candidate { adapter, info }
     }
@@ -87,7 +131,10 @@ pub fn list() -> Vec<Info> {
 /// No adapter at all, or none that fits; the message says how to get one on this system.
 pub fn choose(adapters: &[Info], choice: &Choice) -> Result<(usize, String)> {
     if adapters.is_empty() {
-        return Err(none_found());
+        return Err(Error::Adapter {
+            problem: "no graphics adapter found".to_owned(),
+            advice: advice::for_this_system(),
+        });
     }
     match choice {
         Choice::Best => Ok(best(adapters)),
@@ -126,25 +173,13 @@ fn misfit(problem: &str, adapters: &[Info]) -> Error {
     }
 }
 
-fn none_found() -> Error {
-    let advice = if cfg!(target_os = "linux") {
-        "on Debian or Ubuntu install a software Vulkan driver with 'sudo apt-get install mesa-vulkan-drivers' \
-         (or the driver of your GPU), then run 'frostline doctor'"
-    } else if cfg!(target_os = "macos") {
-        "Metal is missing: run on macOS 11 or later, outside a virtual machine without a GPU"
-    } else {
-        "install the vendor's graphics driver with Vulkan or DirectX 12 support, then run 'frostline doctor'"
-    };
-    Error::Adapter { problem: "no graphics adapter found".to_owned(), advice: advice.to_owned() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn adapter(name: &str, class: Class) -> Info {
         let caps = Caps { class, ..Caps::default() };
-        Info { name: name.into(), driver: "d".into(), backend: "vulkan".into(), caps }
+        Info { name: name.into(), driver: "d".into(), backend: "vulkan".into(), caps, matrices: Vec::new() }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The device: which adapter, what it can do, its buffers and its compiled kernels.
 
 pub mod adapter;
+mod advice;
 pub mod buffer;
 pub mod caps;
 pub mod device;
 pub mod kernel;
 pub mod launch;
+pub mod memory;
 pub mod pipeline;
 pub mod read_back;
 

@@ -3,11 +3,14 @@
 pub mod builder;
 pub mod cut;
 pub mod draft;
+pub mod fit;
 pub mod grad;
+pub mod interpreter;
 pub mod plan;
 pub mod program;
 pub mod slots;
 pub mod store;
+pub mod text;
 
 pub use builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
 pub use grad::{Sweep, Why};

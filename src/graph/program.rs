@@ -43,15 +43,15 @@ impl Program {
         let mut buffers = Vec::with_capacity(plan.tensors.len());
         let mut fresh = vec![false; plan.tensors.len()];
         for (id, tensor) in plan.tensors.iter().enumerate() {
-            buffers.push(match (tensor.place, own_name(graph, &plan, id)) {
-                (Place::Slot(slot), _) => slots[slot].clone(),
-                (Place::Own, Some(name)) => {
-                    let (buffer, made) = store.get_or_make(&name, tensor.bytes, tensor.form)?;
-                    fresh[id] = made;
-                    buffer
-                }
-                (Place::Own, None) => Arc::new(device.buffer("input", tensor.bytes)?),
-            });
+            let (buffer, made) = match tensor.place {
+                Place::Slot(slot) => (slots[slot].clone(), false),
+                Place::Own => match own_name(graph, &plan, id) {
+                    Some(name) => store.get_or_make(&name, tensor.bytes, tensor.form)?,
+                    None => (Arc::new(device.buffer("input", tensor.bytes)?), true),
+                },
+            };
+            buffers.push(buffer);
+            fresh[id] = made;
         }
         let mut program = Program {
             body: Vec::new(),

@@ -82,3 +82,46 @@ pub fn all() -> Vec<Case> {
     ];
     ops.into_iter().flatten().collect()
 }
+
+/// A case worth timing, and a small one of the same kernel that the plain-loop reference can follow.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    pub case: Case,
+    /// The same op, channels and weights on few samples and a small map of awkward size.
+    pub small: Case,
+}
+
+/// The work of VGG19: its convolutions and poolings at 224 (one image) and at 64 (a batch of eight), and the dense
+/// layers of its heads. Source: Simonyan and Zisserman 2014, table 1, column E.
+pub fn bench() -> Vec<Bench> {
+    let mut all = Vec::new();
+    for (n, input) in [(1, 224), (8, 64)] {
+        let (mut size, mut channels) = (input, 3);
+        for filters in [64, 128, 256, 512, 512] {
+            for ci in [channels, filters] {
+                all.push(Case::new(conv2d::Conv2d::vgg(filters), &[&[n, size, size, ci]]));
+            }
+            let pool = max_pool2d::MaxPool2d { window: [2, 2], stride: [2, 2], same: false };
+            all.push(Case::new(pool, &[&[n, size, size, filters]]));
+            (size, channels) = (size / 2, filters);
+        }
+        all.push(Case::new(global_average_pool::GlobalAveragePool, &[&[n, size, size, channels]]));
+    }
+    // Behind a global average; and flattened at 224, just within the 128 MiB of one binding.
+    for (features, units) in [(512, 1024), (1024, 1024), (1024, 16), (25_088, 1024)] {
+        all.push(Case::new(dense::Dense::new(units, units != 16), &[&[16, features]]));
+    }
+    all.dedup_by_key(|case| case.name());
+    all.into_iter().map(Bench::new).collect()
+}
+
+impl Bench {
+    fn new(case: Case) -> Bench {
+        let shrink = |shape: &Shape| match *shape.dims() {
+            [n, h, w, c] => Shape::new(&[n.min(2), h.min(9), w.min(7), c]),
+            [n, features] => Shape::new(&[n.min(3), features]),
+            _ => *shape,
+        };
+        Bench { small: Case { op: case.op.clone(), x: case.x.iter().map(shrink).collect() }, case }
+    }
+}

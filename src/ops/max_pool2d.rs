@@ -45,6 +45,16 @@ impl MaxPool2d {
         (count, padding / 2)
     }
 
+    /// Strides along one axis that cover the map and the padding before it.
+    fn cells(&self, axis: usize, extent: usize) -> usize {
+        (extent + self.axis(axis, extent).1).div_ceil(self.stride[axis])
+    }
+
+    /// Whether two windows share an element.
+    fn overlaps(&self) -> bool {
+        self.window[0] > self.stride[0] || self.window[1] > self.stride[1]
+    }
+
     fn kernel(entry: &'static str) -> Kernel {
         Kernel::new("max_pool2d", SOURCE, entry).piece(INDEX)
     }
@@ -54,7 +64,11 @@ impl MaxPool2d {
         let (x, y) = (site.x[0].dims(), site.y.dims());
         let (top, left) = (self.axis(0, x[1]).1, self.axis(1, x[2]).1);
         let map = [count as usize, x[1], x[2], x[3] / lanes, y[1], y[2]];
-        step.sizes(&map).sizes(&self.window).sizes(&self.stride).sizes(&[top, left])
+        step.sizes(&map)
+            .sizes(&self.window)
+            .sizes(&self.stride)
+            .sizes(&[top, left])
+            .sizes(&[self.cells(0, x[1]), self.cells(1, x[2])])
     }
 
     /// Flat index in x of the maximum of each window, and its position within the window.
@@ -135,16 +149,19 @@ impl Op for MaxPool2d {
         if !wants.d_x[0] {
             return Lowered::default();
         }
-        let (lanes, elements) = (lanes(site), site.x[0].numel());
-        let (entry, d_y, d_x) =
-            if lanes == 4 { ("backward4", "d_y4", "d_x4") } else { ("backward", "d_y", "d_x") };
+        let (x, lanes) = (site.x[0].dims(), lanes(site));
+        let cells = x[0] * self.cells(0, x[1]) * self.cells(1, x[2]) * x[3] / lanes;
+        let (entry, d_y, d_x, count) = match (lanes, self.overlaps()) {
+            (4, false) => ("spread4", "d_y4", "d_x4", cells as u64),
+            (4, true) => ("backward4", "d_y4", "d_x4", site.x[0].numel() / 4),
+            _ => ("backward", "d_y", "d_x", site.x[0].numel()),
+        };
         let step = Step::new(MaxPool2d::kernel(entry), Part::DX)
             .read(d_y, Operand::DY)
             .read("kept_positions", Operand::Aux)
             .gradient(d_x, Operand::DX(0));
-        let count = elements / lanes as u64;
         let step = self.sizes(step, site, count, lanes).word(Word::Accumulate(Operand::DX(0)));
-        step.groups(flat_grid(count, site.caps.max_groups)).flops(elements).into()
+        step.groups(flat_grid(count, site.caps.max_groups)).flops(site.x[0].numel()).into()
     }
 
     fn reference(&self, given: Given) -> Array {
@@ -175,6 +192,9 @@ pub fn cases() -> Vec<Case> {
         Case::new(pool([3, 3], [1, 1], true), &[&[3, 5, 5, 7]]),
         Case::new(pool([2, 3], [3, 1], false), &[&[1, 9, 5, 4]]),
         Case::new(pool([1, 1], [2, 2], false), &[&[1, 5, 5, 3]]),
+        Case::new(pool([1, 2], [2, 3], true), &[&[3, 5, 8, 20]]),
+        Case::new(pool([2, 2], [2, 2], false), &[&[1, 7, 5, 4]]),
+        Case::new(pool([2, 2], [3, 3], true), &[&[1, 7, 8, 4]]),
         Case::new(pool([16, 16], [16, 16], true), &[&[1, 17, 33, 4]]),
     ]
 }

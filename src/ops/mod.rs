@@ -12,6 +12,7 @@ pub mod flatten;
 pub mod fused;
 pub mod gemm;
 pub mod global_average_pool;
+pub mod guarded;
 pub mod max_pool2d;
 pub mod pieces;
 pub mod preprocess;

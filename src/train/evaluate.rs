@@ -13,6 +13,8 @@ pub struct Evaluation {
     /// (n, classes) in the order of the samples.
     pub probabilities: Vec<f32>,
     pub labels: Vec<u32>,
+    /// (n) places in the split.
+    pub indices: Vec<u32>,
 }
 
 /// Evaluates all samples in order.
@@ -44,7 +46,9 @@ impl Evaluator {
     pub fn run(&mut self, samples: &dyn Samples) -> Result<Evaluation> {
         let mut found = Evaluation::default();
         for minibatch in samples.in_order()? {
-            self.0.step(&minibatch?, 0, 0, 0.0)?;
+            let minibatch = minibatch?;
+            self.0.step(&minibatch, 0, 0, 0.0)?;
+            found.indices.extend(&minibatch.indices);
             self.collect(&mut found, false)?;
         }
         self.collect(&mut found, true)?;

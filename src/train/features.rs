@@ -2,9 +2,9 @@
 
 use crate::error::{Error, Result};
 use crate::graph::draft::Role;
-use crate::graph::{Graph, Program, Store, ValueId};
+use crate::graph::fit::fit;
+use crate::graph::{Graph, Program, Settings, Store, ValueId};
 use crate::ops::Now;
-use crate::train::passes::fit_plan;
 use crate::train::samples::{FeatureSamples, Samples};
 
 /// Runs a prefix graph, whose last value is the result.
@@ -34,7 +34,8 @@ impl Extractor {
         let output = Role::Activation(prefix.root(value, false));
         let input = prefix.inputs().next();
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let plan = fit_plan(prefix, store.device(), batch, None, memory, &[output])?;
+        let settings = Settings { batch, outputs: vec![output], ..Settings::default() };
+        let plan = fit(prefix, store.device().caps(), settings, memory)?;
         let batch = plan.settings.batch;
         let width = prefix.values[value.0].shape.numel() as usize;
         Ok(Extractor { program: Program::new(prefix, plan, store)?, input, output, width, batch })
@@ -66,17 +67,18 @@ impl Extractor {
         batch: usize,
         mut progress: impl FnMut(usize),
     ) -> Result<FeatureSamples> {
-        let (mut values, mut labels) = (Vec::new(), Vec::new());
+        let (mut values, mut labels, mut indices) = (Vec::new(), Vec::new(), Vec::new());
         values.reserve(samples.len() * self.width);
         for minibatch in samples.in_order()? {
             let minibatch = minibatch?;
             values.extend(self.run(minibatch.bytes(), minibatch.len())?);
             labels.extend(&minibatch.labels);
+            indices.extend(&minibatch.indices);
             progress(labels.len());
             if crate::train::interrupt::asked() {
                 return Err(Error::Interrupted("stopped before the first epoch; nothing was saved".into()));
             }
         }
-        Ok(FeatureSamples { values, width: self.width, labels, batch })
+        Ok(FeatureSamples { values, width: self.width, labels, indices, batch })
     }
 }

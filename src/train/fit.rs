@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::data::order;
 use crate::error::{Error, Result};
-use crate::graph::{Graph, Plan, Store};
+use crate::graph::{Graph, Store};
 use crate::optim::RuleRef;
 use crate::train::evaluate::Evaluator;
 use crate::train::history::{EpochRow, History};
@@ -58,7 +58,7 @@ impl Fit<'_> {
             let begun = Instant::now();
             let metrics = self.epoch(&mut trainer, epoch, &mut iteration, observer)?;
             let val = match (&mut evaluator, self.val) {
-                (Some(evaluator), Some(val)) => Some(evaluator.run(val)?.metrics),
+                (Some(evaluator), Some(val)) if !interrupt::asked() => Some(evaluator.run(val)?.metrics),
                 _ => None,
             };
             let row = EpochRow {
@@ -70,23 +70,15 @@ impl Fit<'_> {
                 val_acc: val.map(|m| m.accuracy()),
                 val_loss: val.map(|m| m.loss()),
             };
+            if interrupt::asked() {
+                observer.epoch(store, &row, false)?;
+                return Err(Error::Interrupted(format!("stopped in epoch {}", epoch + 1)));
+            }
             history.rows.push(row.clone());
             let best = history.best().is_some_and(|best| best.epoch == epoch);
             observer.epoch(store, &row, best)?;
-            if interrupt::asked() {
-                return Err(Error::Interrupted(format!("stopped after epoch {}", epoch + 1)));
-            }
         }
         Ok(history)
-    }
-
-    /// The plan of the training program, without running it.
-    ///
-    /// # Errors
-    /// Not even one sample fits.
-    pub fn plan(&self, store: &mut Store) -> Result<Plan> {
-        let passes = Passes::new(self.graph, store, self.batch, Some(self.rule.clone()), self.memory)?;
-        Ok(passes.plan().clone())
     }
 
     fn epoch(

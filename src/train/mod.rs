@@ -9,6 +9,7 @@ pub mod interrupt;
 pub mod metrics;
 pub mod passes;
 pub mod samples;
+pub mod transfer;
 
 pub use checkpoint::Checkpoint;
 pub use fit::{Fit, Observer};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, ReadBack};
 use crate::graph::draft::Role;
+use crate::graph::fit::fit;
 use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId};
 use crate::nn::network::Ends;
 use crate::ops::Now;
@@ -54,7 +55,9 @@ impl Passes {
         let ends = Ends::of(graph).ok_or_else(|| Error::Usage("this graph has no loss".into()))?;
         let input = graph.inputs().find(|v| *v != ends.labels && *v != ends.weights);
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let plan = fit_plan(graph, &device, batch, rule, memory, &[ends.losses, ends.probabilities])?;
+        let outputs = vec![ends.losses, ends.probabilities];
+        let settings = Settings { batch, training: rule.is_some(), rule, outputs, ..Settings::default() };
+        let plan = fit(graph, device.caps(), settings, memory)?;
         let micro = plan.settings.batch;
         let logits = graph.nodes[ends.loss.0].x[0];
         let classes = graph.values[logits.0].shape.last();
@@ -122,49 +125,4 @@ impl PassResult {
         metrics.add(&self.losses, &self.probabilities, &self.labels);
         self.losses.iter().all(|loss| loss.is_finite())
     }
-}
-
-/// The plan for the largest micro-batch that the adapter and the budget hold: the whole batch, else halves, thirds, ...
-///
-/// # Errors
-/// Not even one sample fits; the error of that plan.
-pub fn fit_plan(
-    graph: &Graph,
-    device: &Device,
-    batch: usize,
-    rule: Option<RuleRef>,
-    memory: u64,
-    outputs: &[Role],
-) -> Result<Plan> {
-    let mut passes = 1;
-    loop {
-        let micro = batch.div_ceil(passes).max(1);
-        let settings = Settings {
-            batch: micro,
-            training: rule.is_some(),
-            rule: rule.clone(),
-            updates_at_end: passes > 1,
-            outputs: outputs.to_vec(),
-            choice: None,
-        };
-        let plan = Plan::new(graph, device.caps(), settings).and_then(|plan| within(plan, memory));
-        match plan {
-            Err(Error::TooLarge { .. }) if micro > 1 => passes = batch.div_ceil(micro - 1),
-            plan => return plan,
-        }
-    }
-}
-
-fn within(plan: Plan, memory: u64) -> Result<Plan> {
-    let needed = plan.memory().total();
-    if needed <= memory {
-        return Ok(plan);
-    }
-    Err(Error::TooLarge {
-        what: format!("a pass over {} samples", plan.settings.batch),
-        needed,
-        limit_name: "the memory budget (--memory)",
-        limit: memory,
-        cure: "use a smaller --input or head, or freeze more layers".to_owned(),
-    })
 }

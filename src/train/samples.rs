@@ -1,5 +1,7 @@
 //! Where batches come from: images that are decoded on the way, or features that were computed once.
 
+use std::sync::Arc;
+
 use crate::data::batches::{Batch, Loader};
 use crate::error::Result;
 
@@ -61,8 +63,18 @@ pub trait Samples {
     }
 }
 
+impl<S: Samples + ?Sized> Samples for &S {
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn batches(&self, order: Vec<u32>) -> Result<Minibatches<'_>> {
+        (**self).batches(order)
+    }
+}
+
 /// Images of a folder.
-pub struct ImageSamples(pub Loader);
+pub struct ImageSamples(pub Arc<Loader>);
 
 impl Samples for ImageSamples {
     fn len(&self) -> usize {
@@ -88,6 +100,8 @@ pub struct FeatureSamples {
     /// Values per sample.
     pub width: usize,
     pub labels: Vec<u32>,
+    /// Places of the samples in the split that they came from.
+    pub indices: Vec<u32>,
     pub batch: usize,
 }
 

@@ -182,6 +182,11 @@ pub trait Source {
         None
     }
 
+    /// How Keras had the model compiled (`compile_config` or `training_config`), where the file says so.
+    fn training_config(&self) -> Option<&serde_json::Value> {
+        None
+    }
+
     /// The optimizer's state, where the file has one.
     fn optimizer(&self) -> Option<&Optimizer> {
         None

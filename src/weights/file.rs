@@ -26,7 +26,8 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -
     sync_folder(&folder)
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// The folder that `path` stands in; `.` where it names none.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),
@@ -46,7 +47,7 @@ fn temporary_file(path: &Path, folder: &Path) -> Result<tempfile::NamedTempFile>
 }
 
 /// The rename itself must reach the disk too. Windows has no such call and needs none.
-fn sync_folder(folder: &Path) -> Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) {
         let handle = File::open(folder).map_err(Error::io("open the folder", folder))?;
         handle.sync_all().map_err(Error::io("flush the folder", folder))?;

@@ -1,11 +1,15 @@
 //! What kind of file is this? By its content, never by its name.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::Source;
+use super::keras::{self, Keras};
+use super::npz::Npz;
 use super::safetensors::Safetensors;
+use super::torch::Torch;
+use super::zipped::Zipped;
 use crate::error::{Error, Result};
 
 /// Opens a weight file of any kind that is read here.
@@ -13,8 +17,19 @@ use crate::error::{Error, Result};
 /// The file is missing, of another kind (the message says which, and what to do), truncated or corrupt.
 pub fn open(path: &Path) -> Result<Box<dyn Source>> {
     let head = head(path)?;
+    if head.starts_with(b"PK") {
+        return open_zip(path);
+    }
+    if is_hdf5(path, &head)? {
+        return Ok(Box::new(Keras::open(path)?));
+    }
     if looks_like_safetensors(&head) {
-        return Ok(Box::new(Safetensors::open(path)?));
+        let plain = Safetensors::open(path)?;
+        return if Torch::recognises(&plain) {
+            Ok(Box::new(Torch::new(plain)?))
+        } else {
+            Ok(Box::new(plain))
+        };
     }
     Err(Error::weights(path, refusal(&head)))
 }
@@ -28,6 +43,32 @@ fn head(path: &Path) -> Result<Vec<u8>> {
     let file = File::open(path).map_err(Error::io("open", path))?;
     file.take(64).read_to_end(&mut head).map_err(Error::io("read", path))?;
     Ok(head)
+}
+
+fn open_zip(path: &Path) -> Result<Box<dyn Source>> {
+    match keras::open_archive(path, Zipped::open(path)?)? {
+        Ok(model) => Ok(Box::new(model)),
+        Err(zip) => Ok(Box::new(Npz::open(path, zip)?)),
+    }
+}
+
+/// An HDF5 file may start with a user block of 512, 1024, 2048, ... bytes, and its signature stands behind that.
+fn is_hdf5(path: &Path, head: &[u8]) -> Result<bool> {
+    const SIGNATURE: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+    if head.starts_with(SIGNATURE) {
+        return Ok(true);
+    }
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    for power in 9..20 {
+        let mut found = [0; 8];
+        let read = file.seek(SeekFrom::Start(1 << power)).and_then(|_| file.read_exact(&mut found));
+        match read {
+            Ok(()) if &found == SIGNATURE => return Ok(true),
+            Ok(()) => continue,
+            Err(_) => break,
+        }
+    }
+    Ok(false)
 }
 
 fn looks_like_safetensors(head: &[u8]) -> bool {

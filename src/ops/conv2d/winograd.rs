@@ -122,13 +122,15 @@ fn weights(g: &Geometry, swapped: bool, out: &mut Lowered) -> Packed {
     let u = texels(panels * inner * 8, out);
     let part = if swapped { Part::DX } else { Part::Forward };
     let loads = if swapped { pieces::X4_STRIDED } else { pieces::X4_ALIGNED };
-    let source = include_str!("../../../shaders/winograd_weight.wgsl");
-    let kernel = kernel("winograd_weight", source, "weight_tiles").piece(pieces::TEXEL).piece(loads);
+    let source = include_str!("../../../shaders/conv2d_winograd_weight.wgsl");
+    let kernel = kernel("conv2d_winograd_weight", source, "weight_tiles").piece(pieces::TEXEL).piece(loads);
+    // No word: the two forms of a frozen weight, transformed once each, are told apart by their kernels.
+    let kernel = kernel.with("ROTATED", u32::from(swapped));
     out.push(
         Step::new(kernel, part)
             .read("x", Operand::Param(0))
             .write_texels("out", u.texels)
-            .sizes(&[inner, outer, strides[0], strides[1], g.ci * g.co, usize::from(swapped), inner])
+            .sizes(&[inner, outer, strides[0], strides[1], g.ci * g.co, inner])
             .sizes(&[u.batch, 0])
             .groups([inner as u32, panels as u32, 1]),
     );
@@ -180,8 +182,8 @@ impl Pass {
         end: Epilogue,
     ) -> Step {
         let [h, w, c] = self.to;
-        let source = include_str!("../../../shaders/winograd_output.wgsl");
-        let kernel = kernel("winograd_output", source, "output_tiles").piece(pieces::WINOGRAD_PUT);
+        let source = include_str!("../../../shaders/conv2d_winograd_output.wgsl");
+        let kernel = kernel("conv2d_winograd_output", source, "output_tiles").piece(pieces::WINOGRAD_PUT);
         let step =
             Step::new(kernel, self.part).read("x", m.operand).read("bias", end.bias.unwrap_or(m.operand)); // without a bias any readable tensor stands in
         let step = match y.access {
@@ -216,8 +218,8 @@ impl Input {
         groups: [usize; 3],
     ) -> Step {
         let [h, w, c] = self.size;
-        let source = include_str!("../../../shaders/winograd_input.wgsl");
-        let kernel = kernel("winograd_input", source, "input_tiles")
+        let source = include_str!("../../../shaders/conv2d_winograd_input.wgsl");
+        let kernel = kernel("conv2d_winograd_input", source, "input_tiles")
             .with("LANES_ON_TILES", u32::from(self.lanes_on_tiles))
             .piece(pieces::TEXEL)
             .piece(pieces::X4_MAP);
@@ -239,8 +241,8 @@ fn output_gradient(
     d_m: Packed,
     groups: [usize; 3],
 ) -> Step {
-    let source = include_str!("../../../shaders/winograd_output_gradient.wgsl");
-    let kernel = kernel("winograd_output_gradient", source, "output_gradient_tiles")
+    let source = include_str!("../../../shaders/conv2d_winograd_output_gradient.wgsl");
+    let kernel = kernel("conv2d_winograd_output_gradient", source, "output_gradient_tiles")
         .piece(pieces::TEXEL)
         .piece(pieces::X4_MAP);
     Step::new(kernel, Part::DW)
@@ -252,8 +254,8 @@ fn output_gradient(
 
 fn back_to_weights(g: &Geometry, d_u: &Target) -> Step {
     let d_w = Operand::DParam(0);
-    let source = include_str!("../../../shaders/winograd_weight_gradient.wgsl");
-    Step::new(kernel("winograd_weight_gradient", source, "weight_gradient"), Part::DW)
+    let source = include_str!("../../../shaders/conv2d_winograd_weight_gradient.wgsl");
+    Step::new(kernel("conv2d_winograd_weight_gradient", source, "weight_gradient"), Part::DW)
         .read("x", d_u.operand)
         .gradient("y", d_w)
         .sizes(&[g.ci, g.co / 4, d_u.batch / 4, d_u.row / 4])

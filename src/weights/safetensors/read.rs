@@ -9,7 +9,7 @@ use ::safetensors::tensor::{Dtype as Stored, Metadata, TensorInfo};
 
 use super::ORDER_KEY;
 use crate::error::{Error, Result};
-use crate::weights::{Dtype, Entry, Format, Layout, Source, decode, order};
+use crate::weights::{Dtype, Entry, Format, Layout, Source, decode, order, out_of_range};
 
 /// The format's own limit.
 const MAX_HEADER: u64 = 100_000_000;
@@ -40,6 +40,23 @@ impl Safetensors {
         let (entries, offsets) = found.into_iter().unzip();
         Ok(Safetensors { path: path.to_path_buf(), file, entries, offsets, metadata })
     }
+
+    /// Fills `values` with those of tensor `index` from element `start` on.
+    pub(in crate::weights) fn read_part(
+        &mut self,
+        index: usize,
+        start: usize,
+        values: &mut [f32],
+    ) -> Result<()> {
+        let (Some(entry), Some(&offset)) = (self.entries.get(index), self.offsets.get(index)) else {
+            return Err(out_of_range(&self.path, self.entries.len(), index));
+        };
+        let position = offset + (start * entry.dtype.size()) as u64;
+        self.file
+            .seek(SeekFrom::Start(position))
+            .and_then(|_| decode::read_values(&mut self.file, entry.dtype, false, values))
+            .map_err(Error::io("read", &self.path))
+    }
 }
 
 impl Source for Safetensors {
@@ -56,17 +73,11 @@ impl Source for Safetensors {
     }
 
     fn read(&mut self, index: usize) -> Result<Vec<f32>> {
-        let (Some(entry), Some(&offset)) = (self.entries.get(index), self.offsets.get(index)) else {
-            return Err(Error::weights(
-                &self.path,
-                format!("has {} tensors; number {index} was asked for", self.entries.len()),
-            ));
+        let Some(entry) = self.entries.get(index) else {
+            return Err(out_of_range(&self.path, self.entries.len(), index));
         };
         let mut values = vec![0.0; entry.numel()];
-        self.file
-            .seek(SeekFrom::Start(offset))
-            .and_then(|_| decode::read_values(&mut self.file, entry.dtype, false, &mut values))
-            .map_err(Error::io("read", &self.path))?;
+        self.read_part(index, 0, &mut values)?;
         Ok(values)
     }
 

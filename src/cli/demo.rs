@@ -1,0 +1,313 @@
+//! `frostline demo`: what pretrained weights are worth, on images that come with the project.
+//!
+//! (a) a head on the frozen pretrained base, (b) the same with block 5 fine-tuned, (c) the same head on a random frozen
+//! base. The pass to block4_pool runs once per image and serves both (a) and (b).
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::Shared;
+use super::model::initialise;
+use super::progress::{Watch, bar};
+use crate::data::batches::{Loader, Options};
+use crate::data::decode::{self, Decoder};
+use crate::data::folder::{self, Dataset};
+use crate::data::split::Split;
+use crate::error::{Error, Result};
+use crate::graph::cut::split_after;
+use crate::graph::fit::fit;
+use crate::graph::{Graph, Settings, Store};
+use crate::nn::network::Ends;
+use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
+use crate::optim::{RuleRef, Sgd};
+use crate::report::sheet::{self, Tile};
+use crate::study::explain::Explanation;
+use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::features::Extractor;
+use crate::train::metrics::argmax;
+use crate::train::transfer::stage;
+use crate::train::{FeatureSamples, Fit, History, ImageSamples, Samples, interrupt};
+
+/// Example: frostline demo --out runs/demo
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Images in DATA/train/<class> and DATA/val/<class>
+    #[arg(long, default_value = "examples/clipart8")]
+    pub data: PathBuf,
+    /// Pretrained VGG16 without its top
+    #[arg(long, default_value = "weights/vgg16_imagenet_notop.f16.safetensors")]
+    pub weights: PathBuf,
+    /// Seed of initial values and order
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Folder for the contact sheet
+    #[arg(long, default_value = "runs/demo")]
+    pub out: PathBuf,
+    /// One JSON object instead of text
+    #[arg(long)]
+    pub json: bool,
+}
+
+const MODEL: &str = "vgg16";
+const INPUT: usize = 96;
+const BATCH: usize = 16;
+/// The head trains on cached features: an epoch takes a blink.
+const HEAD_EPOCHS: usize = 60;
+const HEAD_RATE: f32 = 0.01;
+/// Fine-tuning goes in small steps, so that the pretrained weights are bent and not broken.
+const TUNE_EPOCHS: usize = 5;
+const TUNE_RATE: f32 = 0.0005;
+const SHEET_TILES: usize = 40;
+
+/// What the demo found; `--json` prints it.
+#[derive(Debug, Serialize)]
+struct Outcome {
+    /// Validation accuracies, 0 to 1, each of the best epoch.
+    pretrained: f64,
+    fine_tuned: f64,
+    random: f64,
+    /// Share of the backward operations that the frozen base saves against nothing frozen, 0 to 1.
+    gradient_work_skipped: f64,
+    fine_tuned_gradient_work_skipped: f64,
+    /// Planned device bytes of a training step, frozen base and nothing frozen.
+    memory_bytes: u64,
+    memory_bytes_nothing_frozen: u64,
+    memory_saved: f64,
+    seconds: f64,
+    adapter: String,
+    sheet: PathBuf,
+}
+
+pub fn run(args: &Args, shared: &Shared) -> Result<()> {
+    let begun = Instant::now();
+    let shared = &Shared { quiet: shared.quiet || args.json, ..shared.clone() };
+    let demo = Demo::new(args, shared)?;
+    interrupt::listen();
+    let mut store = Store::new(shared.open()?);
+    let (pretrained, fine_tuned, judged) = demo.pretrained(&mut store)?;
+    let random = demo.random(&mut Store::new(store.device().clone()))?;
+    let sheet = demo.sheet(&judged)?;
+    let (frozen, tuned) = (demo.explain(&Freeze::All)?, demo.explain(&block5())?);
+    let outcome = Outcome {
+        pretrained: best(&pretrained),
+        fine_tuned: best(&fine_tuned),
+        random: best(&random),
+        gradient_work_skipped: frozen.backward_saved(),
+        fine_tuned_gradient_work_skipped: tuned.backward_saved(),
+        memory_bytes: frozen.totals.memory.total(),
+        memory_bytes_nothing_frozen: frozen.nothing_frozen.memory.total(),
+        memory_saved: frozen.memory_saved(),
+        seconds: begun.elapsed().as_secs_f64(),
+        adapter: store.device().info().to_string(),
+        sheet,
+    };
+    match args.json {
+        true => println!("{}", serde_json::to_string(&outcome).expect("plain data serialises")),
+        false => print(&outcome),
+    }
+    Ok(())
+}
+
+fn block5() -> Freeze {
+    Freeze::Until("block4_pool".to_owned())
+}
+
+fn best(history: &History) -> f64 {
+    history.best().and_then(|row| row.val_acc).unwrap_or(0.0)
+}
+
+struct Demo<'a> {
+    args: &'a Args,
+    shared: &'a Shared,
+    data: Dataset,
+    weights: PathBuf,
+}
+
+impl Demo<'_> {
+    fn new<'a>(args: &'a Args, shared: &'a Shared) -> Result<Demo<'a>> {
+        let data = Dataset::open(&shipped(&args.data), &folder::Options::default())?;
+        Ok(Demo { args, shared, data, weights: shipped(&args.weights) })
+    }
+
+    fn network(&self, freeze: &Freeze) -> Result<Network> {
+        let head = Head { pool: Pool::Avg, classes: self.data.classes.len(), ..Head::default() };
+        let architecture = vgg::with_head(MODEL, INPUT, Preprocessing::Caffe, &head)?;
+        Network::new(architecture, freeze, 0.0)
+    }
+
+    fn memory(&self, store: &Store) -> u64 {
+        self.shared.budget(store.device())
+    }
+
+    /// (a) and (b), and what the tuned network makes of the validation images.
+    fn pretrained(&self, store: &mut Store) -> Result<(History, History, Judged)> {
+        let network = self.network(&block5())?;
+        initialise(&network, Some(&self.weights), store, self.args.seed)?;
+        let cut = split_after(&network.graph, "block4_pool").expect("VGG16 has a block 4");
+        let memory = self.memory(store);
+        let mut extractor = Extractor::new(&cut.prefix, "block4_pool", store, BATCH, memory)?;
+        let (train, val) = self.extract(&mut extractor)?;
+        drop(extractor);
+
+        self.shared.say(format_args!("\n(a) pretrained base frozen, the head trains"));
+        let mut frozen = cut.rest.clone();
+        frozen.set_trainable(|layer| layer == network.logits());
+        let head = self.head(&frozen, store, (&train, &val))?;
+
+        self.shared.say(format_args!("\n(b) block 5 is fine-tuned with it"));
+        let tuned = self.fit(&cut.rest, (&train, &val), (TUNE_EPOCHS, TUNE_RATE), store)?;
+        let memory = self.memory(store);
+        let evaluation = evaluate(&cut.rest, store, &val, BATCH, memory)?;
+        Ok((head, tuned, Judged { evaluation, indices: val.indices }))
+    }
+
+    /// (c)
+    fn random(&self, store: &mut Store) -> Result<History> {
+        self.shared.say(format_args!("\n(c) random base frozen, the same head trains"));
+        let network = self.network(&Freeze::All)?;
+        initialise(&network, None, store, self.args.seed)?;
+        let samples = |split: &Split| -> Result<ImageSamples> {
+            Ok(ImageSamples(Arc::new(Loader::new(split.clone(), Options::square(INPUT as u32, BATCH))?)))
+        };
+        let (train, val) = (samples(&self.data.train)?, samples(&self.data.val)?);
+        self.head(&network.graph, store, (&train, &val))
+    }
+
+    /// Everything below the head runs once per image; then the head trains.
+    fn head(&self, graph: &Graph, store: &mut Store, data: (&dyn Samples, &dyn Samples)) -> Result<History> {
+        let memory = self.memory(store);
+        let progress = bar("features", data.0.len() + data.1.len(), self.shared.quiet);
+        let staged = stage(graph, store, data.0, Some(data.1), BATCH, memory, |done| {
+            progress.set_position(done as u64)
+        })?;
+        progress.finish_and_clear();
+        let val = staged.val.as_deref().expect("validation samples were given");
+        self.fit(&staged.graph, (&*staged.train, val), (HEAD_EPOCHS, HEAD_RATE), store)
+    }
+
+    fn fit(
+        &self,
+        graph: &Graph,
+        (train, val): (&dyn Samples, &dyn Samples),
+        (epochs, learning_rate): (usize, f32),
+        store: &mut Store,
+    ) -> Result<History> {
+        let fit = Fit {
+            graph,
+            train,
+            val: Some(val),
+            rule: rule(),
+            epochs,
+            batch: BATCH,
+            learning_rate,
+            seed: self.args.seed,
+            memory: self.memory(store),
+        };
+        // Every tenth epoch of the many is enough to see where it goes.
+        let shown = (epochs / 6).max(1);
+        let shared = self.shared;
+        let mut watch = Watch::new(epochs, train.len(), true, |_, row, _| {
+            if (row.epoch + 1).is_multiple_of(shown) {
+                let (loss, acc) = (row.val_loss.unwrap_or(0.0), row.val_acc.unwrap_or(0.0));
+                shared.say(format_args!(
+                    "epoch {:>3}  loss {:.4} acc {:.4}  val_loss {loss:.4} val_acc {acc:.4}",
+                    row.epoch + 1,
+                    row.loss,
+                    row.acc
+                ));
+            }
+            Ok(())
+        });
+        fit.run(store, &mut watch)
+    }
+
+    fn extract(&self, extractor: &mut Extractor) -> Result<(FeatureSamples, FeatureSamples)> {
+        let all = self.data.train.len() + self.data.val.len();
+        let progress = bar("to block4", all, self.shared.quiet);
+        self.shared.say(format_args!("features  {all} images through blocks 1 to 4, once"));
+        let mut one = |split: &Split, before: usize| {
+            let loader = Loader::new(split.clone(), Options::square(INPUT as u32, BATCH))?;
+            let samples = ImageSamples(Arc::new(loader));
+            extractor.collect(&samples, BATCH, |done| progress.set_position((before + done) as u64))
+        };
+        let train = one(&self.data.train, 0)?;
+        let val = one(&self.data.val, train.labels.len())?;
+        progress.finish_and_clear();
+        Ok((train, val))
+    }
+
+    fn explain(&self, freeze: &Freeze) -> Result<Explanation> {
+        let (frozen, full) = (self.network(freeze)?.graph, self.network(&Freeze::None)?.graph);
+        let caps = crate::gpu::Caps::default();
+        let plan = |graph: &Graph| {
+            let ends = Ends::of(graph).expect("a network has a loss");
+            let outputs = vec![ends.losses, ends.probabilities];
+            let rule = Some(rule());
+            let settings = Settings { batch: BATCH, training: true, rule, outputs, ..Settings::default() };
+            fit(graph, &caps, settings, u64::MAX)
+        };
+        Ok(Explanation::new(BATCH, (&frozen, &plan(&frozen)?), (&full, &plan(&full)?)))
+    }
+
+    /// The validation images with what the tuned network says of them.
+    fn sheet(&self, judged: &Judged) -> Result<PathBuf> {
+        let decoder = Decoder::new(decode::Options::square(INPUT as u32))?;
+        let classes = &self.data.classes;
+        let count = judged.evaluation.labels.len();
+        let step = (count / SHEET_TILES).max(1);
+        let tile = |i: usize| -> Result<Tile> {
+            let row = &judged.evaluation.probabilities[i * classes.len()..(i + 1) * classes.len()];
+            let (guess, truth) = (argmax(row), judged.evaluation.labels[i] as usize);
+            let path = self.data.val.path(judged.indices[i] as usize);
+            Ok(Tile {
+                pixels: decoder.decode(&path)?,
+                caption: [classes[truth].clone(), format!("{} {:.0}%", classes[guess], 100.0 * row[guess])],
+                good: guess == truth,
+            })
+        };
+        let tiles = (0..count).step_by(step).take(SHEET_TILES).map(tile).collect::<Result<Vec<_>>>()?;
+        std::fs::create_dir_all(&self.args.out).map_err(Error::io("make the folder", &self.args.out))?;
+        let path = self.args.out.join("predictions.png");
+        sheet::save_png(&sheet::draw(&tiles, INPUT as u32, 8), &path)?;
+        Ok(path)
+    }
+}
+
+fn rule() -> RuleRef {
+    Arc::new(Sgd { momentum: 0.9, ..Sgd::default() })
+}
+
+/// An evaluation of the validation images and their places in the split.
+struct Judged {
+    evaluation: Evaluation,
+    indices: Vec<u32>,
+}
+
+/// A file of the project: from the working folder, else from where the binary was built.
+fn shipped(path: &Path) -> PathBuf {
+    let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if !path.exists() && built.exists() { built } else { path.to_path_buf() }
+}
+
+fn print(outcome: &Outcome) {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let mib = |bytes: u64| format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20));
+    println!("\nvalidation accuracy (best epoch)");
+    println!("  pretrained, base frozen      {}", percent(outcome.pretrained));
+    println!("  pretrained, block 5 tuned    {}", percent(outcome.fine_tuned));
+    println!("  random, base frozen          {}", percent(outcome.random));
+    println!("gradient work skipped against nothing frozen");
+    println!("  base frozen                  {}", percent(outcome.gradient_work_skipped));
+    println!("  block 5 tuned                {}", percent(outcome.fine_tuned_gradient_work_skipped));
+    println!(
+        "device memory of a step        {} instead of {} ({} saved)",
+        mib(outcome.memory_bytes),
+        mib(outcome.memory_bytes_nothing_frozen),
+        percent(outcome.memory_saved)
+    );
+    println!("predictions                    {}", outcome.sheet.display());
+    println!("time                           {:.0} s on {}", outcome.seconds, outcome.adapter);
+}

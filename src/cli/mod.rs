@@ -1,0 +1,136 @@
+//! The command line: parse, call one function per subcommand, print.
+
+pub mod demo;
+pub mod doctor;
+pub mod eval;
+pub mod model;
+pub mod plan;
+pub mod predict;
+pub mod progress;
+pub mod train;
+
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::Result;
+use crate::gpu::Device;
+use crate::gpu::adapter::Choice;
+
+/// Transfer learning on any GPU: a folder of images in, a trusted model out.
+#[derive(Debug, Parser)]
+#[command(name = "frostline", version, about, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub shared: Shared,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every subcommand.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Shared {
+    /// Adapter to use: part of its NAME, its INDEX in 'frostline doctor', or 'cpu' for the software driver
+    #[arg(long, global = true, env = "FROSTLINE_ADAPTER", default_value = "auto")]
+    pub adapter: String,
+    /// Most device memory to plan for, such as 2G or 600M [default: 80 % of what is available on a CPU adapter]
+    #[arg(long, global = true, value_parser = bytes)]
+    pub memory: Option<u64>,
+    /// Print only results and errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List adapters and what they can do; say which one is chosen and why
+    Doctor(doctor::Args),
+    /// Print what a training setting computes, skips and keeps, layer by layer, without a device
+    Plan(plan::Args),
+    /// Train on a folder of images
+    Train(train::Args),
+    /// Measure a checkpoint on a folder of images
+    Eval(eval::Args),
+    /// Classify images with a checkpoint
+    Predict(predict::Args),
+    /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
+    Demo(demo::Args),
+}
+
+impl Cli {
+    /// Runs the subcommand.
+    ///
+    /// # Errors
+    /// Whatever went wrong, in one or two lines that say what to do.
+    pub fn run(&self) -> Result<()> {
+        let shared = &self.shared;
+        match &self.command {
+            Command::Doctor(args) => doctor::run(args, &shared.choice()),
+            Command::Plan(args) => plan::run(args, shared),
+            Command::Train(args) => train::run(args, shared),
+            Command::Eval(args) => eval::run(args, shared),
+            Command::Predict(args) => predict::run(args, shared),
+            Command::Demo(args) => demo::run(args, shared),
+        }
+    }
+}
+
+impl Shared {
+    pub fn choice(&self) -> Choice {
+        self.adapter.parse().unwrap_or_default()
+    }
+
+    /// Opens the adapter, saying which unless `--quiet`.
+    ///
+    /// # Errors
+    /// No adapter fits.
+    pub fn open(&self) -> Result<Arc<Device>> {
+        let device = Device::open(&self.choice())?;
+        self.say(format_args!("adapter   {} ({})", device.info(), device.why()));
+        Ok(Arc::new(device))
+    }
+
+    /// Bytes that plans on this device may take.
+    pub fn budget(&self, device: &Device) -> u64 {
+        crate::gpu::memory::budget(self.memory, device.caps())
+    }
+
+    /// Prints a line for people; nothing under `--quiet`.
+    pub fn say(&self, line: std::fmt::Arguments) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// `2G`, `600M`, `4096`: bytes with a binary suffix.
+fn bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let shift = match text[digits.len()..].to_ascii_uppercase().as_str() {
+        "" | "B" => 0,
+        "K" | "KIB" | "KB" => 10,
+        "M" | "MIB" | "MB" => 20,
+        "G" | "GIB" | "GB" => 30,
+        other => return Err(format!("unknown unit '{other}'; use K, M or G, as in 2G")),
+    };
+    let number: u64 =
+        digits.parse().map_err(|_| "give a whole number with K, M or G, as in 2G".to_owned())?;
+    number.checked_mul(1 << shift).ok_or_else(|| "too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn sizes_take_units() {
+        assert_eq!((bytes("2G"), bytes("600M"), bytes("17")), (Ok(2 << 30), Ok(600 << 20), Ok(17)));
+        assert!(bytes("2X").is_err() && bytes("lots").is_err());
+    }
+}

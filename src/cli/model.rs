@@ -1,0 +1,110 @@
+//! The options that say which model: shared by plan, train and others.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::graph::Store;
+use crate::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
+use crate::train::checkpoint::load_params;
+use crate::weights;
+
+/// Which base, which head, and what is frozen.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ModelArgs {
+    /// vgg11, vgg13, vgg16 or vgg19
+    #[arg(long, default_value = "vgg16")]
+    pub model: String,
+    /// Side of the square input in pixels
+    #[arg(long, default_value_t = 224)]
+    pub input: usize,
+    /// Units of the hidden layers of the head, such as 1024,1024 [default: none]
+    #[arg(long, value_delimiter = ',')]
+    pub head: Vec<usize>,
+    /// Dropout in the head
+    #[arg(long, default_value_t = 0.0)]
+    pub dropout: f32,
+    /// How feature maps become a vector: flatten (as in the published recipe) or avg
+    #[arg(long, default_value = "flatten", value_parser = pool)]
+    pub pool: Pool,
+    /// What is frozen: all (the base), none, N for Keras' layers[:N] (the input layer counts)
+    #[arg(long, default_value = "all", conflicts_with = "freeze_until")]
+    pub freeze: String,
+    /// Freeze everything up to and including this layer, such as block3_pool
+    #[arg(long, value_name = "LAYER")]
+    pub freeze_until: Option<String>,
+    /// caffe, tf, torch or rescale [default: what the weights were trained with]
+    #[arg(long)]
+    pub preprocessing: Option<Preprocessing>,
+}
+
+fn pool(text: &str) -> Result<Pool, String> {
+    match text {
+        "avg" => Ok(Pool::Avg),
+        "flatten" => Ok(Pool::Flatten),
+        _ => Err("use avg or flatten".to_owned()),
+    }
+}
+
+impl ModelArgs {
+    pub fn freeze(&self) -> Result<Freeze> {
+        match &self.freeze_until {
+            Some(layer) => Ok(Freeze::Until(layer.clone())),
+            None => self.freeze.parse(),
+        }
+    }
+
+    /// The architecture for `classes` classes. VGG's pretrained weights want caffe preprocessing; random ones are
+    /// indifferent, so they get it too.
+    ///
+    /// # Errors
+    /// An unknown model, or a head or input that makes no sense.
+    pub fn architecture(&self, classes: usize) -> Result<Architecture> {
+        let head = Head { pool: self.pool, hidden: self.head.clone(), dropout: self.dropout, classes };
+        vgg::with_head(&self.model, self.input, self.preprocessing.unwrap_or(Preprocessing::Caffe), &head)
+    }
+
+    /// The commonest silent mistake in the field: pretrained VGG weights fed with something else than they know.
+    pub fn preprocessing_warning(&self, pretrained: bool) -> Option<String> {
+        let chosen = self.preprocessing.filter(|p| pretrained && *p != Preprocessing::Caffe)?;
+        Some(format!(
+            "warning   pretrained {} expects --preprocessing caffe ({}), not {chosen} ({}); accuracy will suffer",
+            self.model,
+            Preprocessing::Caffe.describe(),
+            chosen.describe()
+        ))
+    }
+}
+
+/// Puts initial values of all parameters into the store: the base's from a file where one is given, else random.
+///
+/// # Errors
+/// A file that does not fit the model.
+pub fn initialise(network: &Network, weights: Option<&Path>, store: &mut Store, seed: u64) -> Result<()> {
+    let architecture = &network.architecture;
+    let base: Vec<&str> = architecture.layers[..architecture.base].iter().map(|l| l.name.as_str()).collect();
+    let in_base = |param: &crate::graph::Param| {
+        param.name.rsplit_once('/').is_some_and(|(layer, _)| base.contains(&layer))
+    };
+    init::parameters(&network.graph, store, seed, |param| weights.is_none() || !in_base(param))?;
+    match weights {
+        Some(path) => {
+            let mut source = weights::open(path)?;
+            load_params(network.graph.params.iter().filter(|p| in_base(p)), &mut *source, store)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Where pretrained weights come from: a file, or `none` for random ones.
+///
+/// # Errors
+/// A file that is not there.
+pub fn weights_path(text: &str) -> Result<Option<PathBuf>> {
+    match text {
+        "none" => Ok(None),
+        _ if Path::new(text).is_file() => Ok(Some(PathBuf::from(text))),
+        _ => Err(Error::Usage(format!(
+            "no weight file {text}; give a .safetensors or Keras .h5 file, or --weights none to start from random values"
+        ))),
+    }
+}

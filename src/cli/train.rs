@@ -1,0 +1,276 @@
+//! `frostline train`: a folder of images in, a checkpoint out.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Shared;
+use super::model::{ModelArgs, initialise, weights_path};
+use super::progress::{Watch, bar};
+use crate::data::batches::{Loader, Options};
+use crate::data::folder::{self, Dataset};
+use crate::data::split::Split;
+use crate::error::{Error, Result};
+use crate::graph::Store;
+use crate::nn::Network;
+use crate::optim::Sgd;
+use crate::train::transfer::{Staged, stage};
+use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
+
+/// Example: frostline train examples/clipart8 --weights weights/vgg16_imagenet_notop.f16.safetensors --input 96
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// DATA/train/<class>/* with DATA/val/<class>/*, or DATA/<class>/*
+    pub data: PathBuf,
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Pretrained weights of the base: a .safetensors or Keras file, or 'none' for random values
+    #[arg(long, default_value = "weights/vgg16_imagenet_notop.f16.safetensors")]
+    pub weights: String,
+    /// Go on from a checkpoint: its architecture, classes and weights
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "weights")]
+    pub from: Option<PathBuf>,
+    /// Passes over the training images
+    #[arg(long, default_value_t = 10)]
+    pub epochs: usize,
+    /// Images per step
+    #[arg(long, default_value_t = 16)]
+    pub batch: usize,
+    /// Learning rate
+    #[arg(long, default_value_t = 0.001)]
+    pub lr: f32,
+    /// Momentum of SGD
+    #[arg(long, default_value_t = 0.9)]
+    pub momentum: f32,
+    /// Nesterov's form of momentum
+    #[arg(long)]
+    pub nesterov: bool,
+    /// Seed of initial values, order, dropout and split
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Share of each class that validates, where DATA has no val folder
+    #[arg(long, default_value_t = 0.2)]
+    pub val_fraction: f64,
+    /// Stop at the first unreadable image instead of skipping it
+    #[arg(long)]
+    pub strict: bool,
+    /// Folder for the checkpoints and the history [default: runs/<data>-<model>-<number>]
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+pub fn run(args: &Args, shared: &Shared) -> Result<()> {
+    check(args)?;
+    let weights = if args.from.is_some() { None } else { weights_path(&args.weights)? };
+    let options = folder::Options { val_fraction: args.val_fraction, seed: args.seed, strict: args.strict };
+    let data = Dataset::open(&args.data, &options)?;
+    data.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
+    if let Some(warning) = args.model.preprocessing_warning(weights.is_some()) {
+        shared.say(format_args!("{warning}"));
+    }
+    let start = Start::new(args, &data)?;
+    let out = out_folder(args)?;
+    let device = shared.open()?;
+    let memory = shared.budget(&device);
+    let mut store = Store::new(device);
+    start.fill(&mut store, weights.as_deref(), args.seed)?;
+    interrupt::listen();
+    describe(shared, &data, &start.network, &out);
+    let (loaders, staged) = prepare(args, shared, &data, &start.network, &mut store, memory)?;
+    let result = fit(args, shared, &start, &staged, &mut store, memory, &out);
+    loaders.iter().for_each(|loader| report_unreadable(loader));
+    finish(args, shared, result, &out)
+}
+
+fn check(args: &Args) -> Result<()> {
+    if args.epochs == 0 || args.batch == 0 {
+        return Err(Error::Usage("--epochs and --batch take at least 1".into()));
+    }
+    if !(args.lr.is_finite() && args.lr > 0.0) {
+        return Err(Error::Usage(format!("--lr {} is not a positive number; try 0.001", args.lr)));
+    }
+    Ok(())
+}
+
+/// What training starts from.
+struct Start {
+    network: Network,
+    classes: Vec<String>,
+    /// A checkpoint to go on from.
+    from: Option<PathBuf>,
+}
+
+impl Start {
+    fn new(args: &Args, data: &Dataset) -> Result<Start> {
+        let architecture = match &args.from {
+            None => args.model.architecture(data.classes.len())?,
+            Some(path) => {
+                let (checkpoint, _) = Checkpoint::open(path)?;
+                if checkpoint.classes != data.classes {
+                    let (theirs, ours) = (checkpoint.classes.join(", "), data.classes.join(", "));
+                    let what = format!("knows the classes {theirs}, but the data has {ours}");
+                    return Err(Error::weights(path, what));
+                }
+                checkpoint.architecture
+            }
+        };
+        let network = Network::new(architecture, &args.model.freeze()?, 0.0)?;
+        Ok(Start { network, classes: data.classes.clone(), from: args.from.clone() })
+    }
+
+    fn fill(&self, store: &mut Store, weights: Option<&Path>, seed: u64) -> Result<()> {
+        match &self.from {
+            None => initialise(&self.network, weights, store, seed),
+            Some(path) => {
+                let (checkpoint, mut source) = Checkpoint::open(path)?;
+                checkpoint.load(&mut *source, store)
+            }
+        }
+    }
+}
+
+fn out_folder(args: &Args) -> Result<PathBuf> {
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None => {
+            let name = args.data.file_name().map_or("data".into(), |name| name.to_string_lossy());
+            let numbered = (1..).map(|i| PathBuf::from(format!("runs/{name}-{}-{i}", args.model.model)));
+            numbered.into_iter().find(|path| !path.exists()).expect("some number is free")
+        }
+    };
+    std::fs::create_dir_all(&out).map_err(Error::io("make the folder", &out))?;
+    Ok(out)
+}
+
+fn describe(shared: &Shared, data: &Dataset, network: &Network, out: &Path) {
+    let architecture = &network.architecture;
+    let trainable: u64 =
+        network.graph.params.iter().filter(|p| p.trainable).map(|p| p.spec.shape.numel()).sum();
+    let all: u64 = network.graph.params.iter().map(|p| p.spec.shape.numel()).sum();
+    shared.say(format_args!(
+        "data      {} classes, {} images to train on, {} to validate",
+        data.classes.len(),
+        data.train.len(),
+        data.val.len()
+    ));
+    shared.say(format_args!(
+        "model     {} at {}x{}, {} preprocessing, {} of {} parameters train",
+        architecture.model,
+        architecture.input[0],
+        architecture.input[1],
+        architecture.preprocessing,
+        crate::study::explain::thousands(trainable),
+        crate::study::explain::thousands(all)
+    ));
+    shared.say(format_args!("output    {}", out.display()));
+}
+
+type Loaders = Vec<Arc<Loader>>;
+
+/// Runs the frozen prefix once per image, where there is one.
+fn prepare<'a>(
+    args: &Args,
+    shared: &Shared,
+    data: &Dataset,
+    network: &Network,
+    store: &mut Store,
+    memory: u64,
+) -> Result<(Loaders, Staged<'a>)> {
+    let load = |split: &Split| -> Result<Arc<Loader>> {
+        let mut options = Options::square(network.architecture.input[0] as u32, args.batch);
+        options.strict = args.strict;
+        Ok(Arc::new(Loader::new(split.clone(), options)?))
+    };
+    let train = load(&data.train)?;
+    let val = if data.val.is_empty() { None } else { Some(load(&data.val)?) };
+    let samples = |loader: &Arc<Loader>| ImageSamples(loader.clone());
+    let all = data.train.len() + data.val.len();
+    let progress = bar("features", all, shared.quiet);
+    let staged = stage(
+        &network.graph,
+        store,
+        samples(&train),
+        val.as_ref().map(samples),
+        args.batch,
+        memory,
+        |done| progress.set_position(done as u64),
+    )?;
+    progress.finish_and_clear();
+    match &staged.cached {
+        Some(layer) => shared.say(format_args!("cached    {layer}: everything up to it ran once per image")),
+        None => shared.say(format_args!("cached    nothing: every layer runs in every epoch")),
+    }
+    Ok((std::iter::once(train).chain(val).collect(), staged))
+}
+
+fn fit(
+    args: &Args,
+    shared: &Shared,
+    start: &Start,
+    staged: &Staged,
+    store: &mut Store,
+    memory: u64,
+    out: &Path,
+) -> Result<History> {
+    let rule = Sgd { momentum: args.momentum, nesterov: args.nesterov, ..Sgd::default() };
+    let fit = Fit {
+        graph: &staged.graph,
+        train: &*staged.train,
+        val: staged.val.as_deref(),
+        rule: Arc::new(rule),
+        epochs: args.epochs,
+        batch: args.batch,
+        learning_rate: args.lr,
+        seed: args.seed,
+        memory,
+    };
+    let mut so_far = History::default();
+    let save = |store: &Store, row: &EpochRow, best: bool| {
+        let mut checkpoint = Checkpoint::new(&start.network.architecture, &start.classes);
+        (checkpoint.epoch, checkpoint.val_acc) = (row.epoch, row.val_acc);
+        if best {
+            checkpoint.save(&out.join(BEST), store)?;
+        }
+        if interrupt::asked() || row.epoch + 1 == args.epochs {
+            checkpoint.save(&out.join(LAST), store)?;
+        }
+        so_far.rows.push(row.clone());
+        so_far.write_csv(&out.join("history.csv"))
+    };
+    fit.run(store, &mut Watch::new(args.epochs, staged.train.len(), shared.quiet, save))
+}
+
+const BEST: &str = "best.safetensors";
+const LAST: &str = "last.safetensors";
+
+fn report_unreadable(loader: &Loader) {
+    let unreadable = loader.unreadable();
+    unreadable.named.values().for_each(|what| eprintln!("skipped   {what}"));
+    if unreadable.count() > 0 {
+        eprintln!("skipped   {} unreadable images in all (--strict refuses them)", unreadable.count());
+    }
+}
+
+/// Adds to an error what the user needs to go on.
+fn finish(args: &Args, shared: &Shared, result: Result<History>, out: &Path) -> Result<()> {
+    let kept = |file: &str| out.join(file).display().to_string();
+    match result {
+        Ok(history) => {
+            let best = history.best().expect("at least one epoch ran");
+            let acc = best.val_acc.unwrap_or(best.acc);
+            println!("best      epoch {} with accuracy {acc:.4}: {}", best.epoch + 1, kept(BEST));
+            shared.say(format_args!("try       frostline predict {} IMAGE", kept(BEST)));
+            Ok(())
+        }
+        Err(Error::Diverged(what)) if out.join(BEST).exists() => {
+            Err(Error::Diverged(format!("{what}\nthe best checkpoint so far is kept: {}", kept(BEST))))
+        }
+        Err(Error::Interrupted(what)) if out.join(LAST).exists() => Err(Error::Interrupted(format!(
+            "{what}, saved; go on with: frostline train {} --from {} --freeze {} --lr {}",
+            args.data.display(),
+            kept(LAST),
+            args.model.freeze,
+            args.lr
+        ))),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,79 @@
+//! The lowering that all rules share: one step over the elements of a parameter, in windows that fit a binding.
+
+use std::ops::Range;
+
+use crate::gpu::{Caps, Kernel};
+use crate::ops::pieces::{INDEX, UPDATE};
+use crate::ops::step::flat_grid;
+use crate::ops::{Live, Lowered, Operand, Part, Step, Word};
+use crate::optim::Common;
+use crate::shape::Shape;
+
+/// A rule's kernel and what it is given, apart from the parameter's size.
+pub(super) struct Flat<'a> {
+    pub file: &'static str,
+    pub source: &'static str,
+    /// The kernel on f32 and the one on vec4, for sizes that four divides.
+    pub entries: [&'static str; 2],
+    /// Names of the state bindings: on f32 and on vec4.
+    pub states: &'a [[&'static str; 2]],
+    pub common: Common,
+    /// The rule's own words, behind count, learning rate, decay and clipping.
+    pub words: &'a [Word],
+    /// Floating-point operations per element.
+    pub flops: u64,
+}
+
+impl Flat<'_> {
+    pub fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
+        let elements = shape.numel();
+        let wide = usize::from(elements.is_multiple_of(4));
+        let steps = windows(elements, caps).into_iter().map(|window| self.step(window, wide, caps));
+        Lowered { steps: steps.collect(), scratch: Vec::new() }
+    }
+
+    fn step(&self, window: Range<u64>, wide: usize, caps: &Caps) -> Step {
+        let kernel = Kernel::new(self.file, self.source, self.entries[wide]).piece(INDEX).piece(UPDATE);
+        let bytes = window.start * 4..window.end * 4;
+        let mut step = Step::new(kernel, Part::Update)
+            .update(["w", "w4"][wide], Operand::Param(0))
+            .window(bytes.clone())
+            .read(["d_w", "d_w4"][wide], Operand::DParam(0))
+            .window(bytes.clone());
+        for (i, names) in self.states.iter().enumerate() {
+            step = step.update(names[wide], Operand::State(i)).window(bytes.clone());
+        }
+        let elements = window.end - window.start;
+        let count = elements / [1, 4][wide];
+        let mut step = step
+            .sizes(&[count as usize])
+            .word(Word::Live(Live::LearningRate))
+            .word(Word::F32(self.common.weight_decay))
+            .word(Word::F32(self.common.clip_value.unwrap_or(-1.0)));
+        step.words.extend_from_slice(self.words);
+        step.groups(flat_grid(count, caps.max_groups)).flops(self.flops * elements)
+    }
+}
+
+/// Ranges of elements, each no larger than a binding and starting where bindings may.
+pub(super) fn windows(elements: u64, caps: &Caps) -> Vec<Range<u64>> {
+    let alignment = u64::from(caps.binding_alignment).max(16) / 4;
+    let most = (caps.max_binding / 4 / alignment * alignment).max(alignment);
+    let starts = (0..elements.div_ceil(most)).map(|i| i * most);
+    starts.map(|start| start..(start + most).min(elements)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_cover_all_and_fit() {
+        let caps = Caps { max_binding: 1 << 20, ..Caps::default() };
+        let all = windows(1_000_001, &caps);
+        assert_eq!((all[0].start, all.last().unwrap().end), (0, 1_000_001));
+        assert!(all.windows(2).all(|pair| pair[0].end == pair[1].start && pair[1].start % 64 == 0));
+        assert!(all.iter().all(|window| (window.end - window.start) * 4 <= caps.max_binding));
+        assert_eq!(windows(7, &caps), vec![0..7]);
+    }
+}

@@ -1,0 +1,234 @@
+//! The plan for people: one row per layer with what it computes, what it skips and why, and totals beside the same
+//! model with nothing frozen.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::graph::plan::{Memory, Plan};
+use crate::graph::{Graph, Sweep, Why};
+use crate::shape::Shape;
+
+/// One layer of the table.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub layer: String,
+    pub op: &'static str,
+    /// Output shape with the batch.
+    pub output: String,
+    pub parameters: u64,
+    pub trainable: bool,
+    /// Floating-point operations of one step.
+    pub forward_flops: u64,
+    pub backward_flops: u64,
+    pub d_w: Why,
+    pub d_x: Why,
+    /// Bytes that the forward pass leaves for the backward pass.
+    pub kept_bytes: u64,
+}
+
+/// Sums over a model.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Totals {
+    pub parameters: u64,
+    pub frozen: u64,
+    pub trainable: u64,
+    pub forward_flops: u64,
+    pub backward_flops: u64,
+    pub kept_bytes: u64,
+    pub memory: Memory,
+}
+
+/// The table of `frostline plan`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Explanation {
+    pub batch: usize,
+    /// Samples per pass; smaller than `batch` where limits ask for micro-batches.
+    pub micro_batch: usize,
+    pub rows: Vec<Row>,
+    pub totals: Totals,
+    /// The same model with every layer trainable.
+    pub nothing_frozen: Totals,
+}
+
+impl Explanation {
+    /// Explains `plan` of `graph` beside `full`, the plan of the same graph with nothing frozen.
+    pub fn new(
+        batch: usize,
+        (graph, plan): (&Graph, &Plan),
+        (full_graph, full): (&Graph, &Plan),
+    ) -> Explanation {
+        let rows = rows(graph, plan, batch);
+        Explanation {
+            batch,
+            micro_batch: plan.settings.batch,
+            totals: totals(graph, plan, &rows),
+            nothing_frozen: totals(full_graph, full, &self::rows(full_graph, full, batch)),
+            rows,
+        }
+    }
+
+    /// Share of the backward operations that freezing saves, 0 to 1.
+    pub fn backward_saved(&self) -> f64 {
+        saved(self.totals.backward_flops, self.nothing_frozen.backward_flops)
+    }
+
+    /// Share of the planned memory that freezing saves, 0 to 1.
+    pub fn memory_saved(&self) -> f64 {
+        saved(self.totals.memory.total(), self.nothing_frozen.memory.total())
+    }
+}
+
+fn saved(now: u64, before: u64) -> f64 {
+    1.0 - now as f64 / before.max(1) as f64
+}
+
+fn rows(graph: &Graph, plan: &Plan, batch: usize) -> Vec<Row> {
+    let sweep = Sweep::of(graph);
+    let kept = plan.kept(graph);
+    let nodes = graph.nodes.iter().zip(&sweep.nodes).enumerate();
+    let row = |(i, (node, decision)): (usize, (&crate::graph::Node, &crate::graph::grad::NodeSweep))| {
+        let shapes = graph.x_shapes(node, batch);
+        let flops = 2 * node.op.macs(&shapes);
+        let gradients = u64::from(decision.wants.d_x[0]) + u64::from(decision.d_w.is_computed());
+        let numel = |p: &crate::graph::ParamId| graph.params[p.0].spec.shape.numel();
+        Row {
+            layer: node.name.clone(),
+            op: node.op.kind(),
+            output: Shape::to_string(&graph.shape(node.y, batch)),
+            parameters: node.params.iter().map(numel).sum(),
+            trainable: graph.trains(node),
+            forward_flops: flops,
+            backward_flops: flops * gradients,
+            d_w: decision.d_w.clone(),
+            d_x: decision.d_x[0].clone(),
+            kept_bytes: kept.get(&i).copied().unwrap_or(0),
+        }
+    };
+    nodes.map(row).collect()
+}
+
+fn totals(_graph: &Graph, plan: &Plan, rows: &[Row]) -> Totals {
+    let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
+    let trainable = rows.iter().filter(|row| row.trainable).map(|row| row.parameters).sum();
+    let parameters = sum(|row| row.parameters);
+    Totals {
+        parameters,
+        trainable,
+        frozen: parameters - trainable,
+        forward_flops: sum(|row| row.forward_flops),
+        backward_flops: sum(|row| row.backward_flops),
+        kept_bytes: sum(|row| row.kept_bytes),
+        memory: plan.memory(),
+    }
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let head = ["layer", "output", "parameters", "state", "forward", "backward", "d_w", "d_x", "kept"];
+        let mut lines = vec![head.map(str::to_owned)];
+        lines.extend(self.rows.iter().map(line));
+        write_table(f, &lines)?;
+        writeln!(f)?;
+        write_totals(f, self)
+    }
+}
+
+fn line(row: &Row) -> [String; 9] {
+    let state = match (row.parameters, row.trainable) {
+        (0, _) => "-",
+        (_, true) => "trains",
+        (_, false) => "frozen",
+    };
+    [
+        row.layer.clone(),
+        row.output.clone(),
+        if row.parameters == 0 { "-".into() } else { thousands(row.parameters) },
+        state.into(),
+        gflop(row.forward_flops),
+        gflop(row.backward_flops),
+        decision(&row.d_w),
+        decision(&row.d_x),
+        if row.kept_bytes == 0 { "-".into() } else { mib(row.kept_bytes) },
+    ]
+}
+
+/// `yes` or `no`, and why; layers without the gradient in question stay quiet.
+fn decision(why: &Why) -> String {
+    match why {
+        Why::Trains => "yes".to_owned(),
+        Why::NoParameters | Why::NotDifferentiable => "-".to_owned(),
+        Why::NeededBy(_) => format!("yes: {why}"),
+        _ => format!("no: {why}"),
+    }
+}
+
+fn write_table(f: &mut fmt::Formatter<'_>, lines: &[[String; 9]]) -> fmt::Result {
+    let widths: Vec<usize> =
+        (0..9).map(|c| lines.iter().map(|line| line[c].chars().count()).max().unwrap_or(0)).collect();
+    const RIGHT: [bool; 9] = [false, false, true, false, true, true, false, false, true];
+    for line in lines {
+        let cells = line.iter().enumerate().map(|(c, text)| match RIGHT[c] {
+            true => format!("{text:>width$}", width = widths[c]),
+            false => format!("{text:<width$}", width = widths[c]),
+        });
+        writeln!(f, "{}", cells.collect::<Vec<_>>().join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn write_totals(f: &mut fmt::Formatter<'_>, e: &Explanation) -> fmt::Result {
+    let (now, full) = (&e.totals, &e.nothing_frozen);
+    writeln!(
+        f,
+        "parameters {}, frozen {}, trainable {}",
+        thousands(now.parameters),
+        thousands(now.frozen),
+        thousands(now.trainable)
+    )?;
+    if e.micro_batch < e.batch {
+        let passes = e.batch.div_ceil(e.micro_batch);
+        writeln!(
+            f,
+            "the batch of {} runs in {passes} micro-batches of {} (gradients accumulate)",
+            e.batch, e.micro_batch
+        )?;
+    }
+    let mut compare = |what: &str, now: String, full: String, saved: f64| {
+        writeln!(f, "{what:<20}{now:>14}   nothing frozen {full:>14}   saved {:.1} %", 100.0 * saved)
+    };
+    let ratio = |of: fn(&Totals) -> u64| saved(of(now), of(full));
+    compare(
+        "forward GFLOP",
+        gflop(now.forward_flops),
+        gflop(full.forward_flops),
+        ratio(|t| t.forward_flops),
+    )?;
+    compare("backward GFLOP", gflop(now.backward_flops), gflop(full.backward_flops), e.backward_saved())?;
+    compare("kept for backward", mib(now.kept_bytes), mib(full.kept_bytes), ratio(|t| t.kept_bytes))?;
+    compare("device memory", mib(now.memory.total()), mib(full.memory.total()), e.memory_saved())
+}
+
+fn gflop(flops: u64) -> String {
+    match flops {
+        0 => "-".to_owned(),
+        _ => format!("{:.2}", flops as f64 / 1e9),
+    }
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+/// `54,645,840`
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}

@@ -1,0 +1,161 @@
+//! Files that Keras loads: `.weights.h5`, `.keras`, and the legacy `.h5` that Keras 2 reads too.
+
+mod tree;
+
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use zip::write::SimpleFileOptions;
+
+use crate::error::{Error, Result};
+use crate::weights::hdf5::write::{Group, Plan, plan};
+use crate::weights::safetensors::check_count;
+use crate::weights::{Dtype, Outgoing, Values, decode, file};
+
+/// The version that written files name: the oldest Keras whose layouts these are.
+pub(super) const KERAS_VERSION: &str = "3.0.0";
+
+/// What goes into a file.
+#[derive(Debug, Clone, Copy)]
+pub struct Contents<'c> {
+    /// In topological order, parameters of a layer together.
+    pub tensors: &'c [Outgoing],
+    /// Keras' `config.json`: names the class and place of every layer. Without it, classes are told by the shapes.
+    pub config: Option<&'c Value>,
+    pub state: Option<State<'c>>,
+}
+
+/// An optimizer's state, to go on from.
+#[derive(Debug, Clone, Copy)]
+pub struct State<'c> {
+    pub iteration: u64,
+    /// `None` for a schedule.
+    pub learning_rate: Option<f32>,
+    /// In the order of [`slot_names`].
+    pub slots: &'c [Outgoing],
+}
+
+/// The slots that the optimizer in `config` (its `compile_config`) keeps for `trained` parameters, in Keras' order:
+/// `block2_conv2/kernel/momentum`, ... Empty for an optimizer without any, or one not known here.
+pub fn slot_names(config: &Value, trained: &[&str]) -> Vec<String> {
+    let compiled = config.get("compile_config").unwrap_or(config);
+    let each = |kinds: Vec<&'static str>| -> Vec<String> {
+        trained
+            .iter()
+            .flat_map(|parameter| kinds.iter().map(move |kind| format!("{parameter}/{kind}")))
+            .collect()
+    };
+    super::optimizer::passes(compiled).into_iter().flat_map(each).collect()
+}
+
+/// Keras 3 `.weights.h5`. `values` is asked for the tensors in order, then for the slots (numbers go on).
+/// # Errors
+/// A layer that `config` lacks or whose class cannot be told, duplicate names, and those of [`file::replace`].
+pub fn weights(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>) -> Result<()> {
+    let plan = laid_out(path, tree::v3(path, contents)?)?;
+    file::replace(path, |out| emit(path, &plan, contents, out, values))
+}
+
+/// Legacy `.h5`: whole model where there is a configuration, else weights alone.
+/// # Errors
+/// As [`weights`].
+pub fn legacy(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>) -> Result<()> {
+    let plan = laid_out(path, tree::legacy(path, contents)?)?;
+    file::replace(path, |out| emit(path, &plan, contents, out, values))
+}
+
+/// Keras 3 `.keras`: needs `config`.
+/// # Errors
+/// As [`weights`]; and no configuration.
+pub fn archive(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>) -> Result<()> {
+    let Some(config) = contents.config else {
+        return Err(Error::weights(
+            path,
+            "a .keras file needs the model's configuration; write .weights.h5 instead",
+        ));
+    };
+    let plan = laid_out(path, tree::v3(path, contents)?)?;
+    let about = json!({"keras_version": KERAS_VERSION, "written_by": concat!("frostline ", env!("CARGO_PKG_VERSION"))});
+    let zipped = |e: zip::result::ZipError| Error::weights(path, format!("cannot be packed: {e}"));
+    file::replace(path, |out| {
+        let mut zip = zip::ZipWriter::new(out);
+        // Stored, not packed: Keras and this room read the weights in place.
+        let options =
+            SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored).large_file(true);
+        for (name, text) in [("metadata.json", &about), ("config.json", config)] {
+            zip.start_file(name, options).map_err(zipped)?;
+            zip.write_all(text.to_string().as_bytes()).map_err(Error::io("write", path))?;
+        }
+        zip.start_file("model.weights.h5", options).map_err(zipped)?;
+        emit(path, &plan, contents, &mut zip, values)?;
+        zip.finish().map(|_| ()).map_err(zipped)
+    })
+}
+
+fn laid_out(path: &Path, root: Group) -> Result<Plan> {
+    plan(root).map_err(|e| {
+        Error::weights(path, format!("cannot be written as HDF5: {e}; write safetensors instead"))
+    })
+}
+
+fn emit<W: Write>(
+    path: &Path,
+    plan: &Plan,
+    contents: &Contents<'_>,
+    out: &mut W,
+    values: &mut Values<'_, '_>,
+) -> Result<()> {
+    let io_error = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
+    plan.write(out, io_error, |out, index, half| {
+        let tensor = outgoing(contents, index)
+            .ok_or_else(|| Error::weights(path, format!("tensor {index} was never announced")))?;
+        let values = values(index)?;
+        check_count(path, tensor, &values)?;
+        let put = |bytes: &[u8]| out.write_all(bytes);
+        if !half {
+            decode::f32_bytes(&values, put).map_err(io_error)?;
+            return Ok(values.len() as u64 * 4);
+        }
+        match decode::f16_bytes(&values, put).map_err(io_error)? {
+            true => Ok(values.len() as u64 * 2),
+            false => Err(Error::weights(
+                path,
+                format!("'{}' has values beyond 65504, the largest of f16; write it as f32", tensor.name),
+            )),
+        }
+    })
+}
+
+/// Tensors first, then slots.
+fn outgoing<'c>(contents: &Contents<'c>, index: usize) -> Option<&'c Outgoing> {
+    let slots = contents.state.map_or(&[][..], |state| state.slots);
+    contents.tensors.iter().chain(slots).nth(index)
+}
+
+/// Refuses what would not read back.
+fn check(path: &Path, contents: &Contents<'_>) -> Result<()> {
+    let mut names = BTreeSet::new();
+    for tensor in contents.tensors {
+        if !matches!(tensor.dtype, Dtype::F32 | Dtype::F16) {
+            return Err(Error::weights(
+                path,
+                format!("'{}' cannot be written as {}; f32 and f16 are written", tensor.name, tensor.dtype),
+            ));
+        }
+        if !tensor.name.contains('/') || tensor.name.contains('\0') {
+            return Err(Error::weights(
+                path,
+                format!("'{}' is not of the form layer/parameter; rename it", tensor.name),
+            ));
+        }
+        if !names.insert(&tensor.name) {
+            return Err(Error::weights(
+                path,
+                format!("two tensors are called '{}'; rename one", tensor.name),
+            ));
+        }
+    }
+    Ok(())
+}

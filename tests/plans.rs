@@ -1,0 +1,105 @@
+//! Plans as text, without a device: golden plans, and what a frozen network must not contain.
+
+use std::sync::Arc;
+
+use frostline::gpu::Caps;
+use frostline::graph::draft::Role;
+use frostline::graph::text::text;
+use frostline::graph::{Graph, Plan, Settings};
+use frostline::nn::network::Ends;
+use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, vgg};
+use frostline::ops::Part;
+use frostline::optim::Sgd;
+
+fn graph(freeze: &Freeze) -> Graph {
+    let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
+    let base = layers.len();
+    let head = Head { pool: Pool::Avg, hidden: vec![12], dropout: 0.5, classes: 3 };
+    layers.extend(head.layers().unwrap());
+    let preprocessing = Preprocessing::Caffe;
+    let architecture = Architecture { model: "vgg11".into(), input: [32; 2], preprocessing, layers, base };
+    Network::new(architecture, freeze, 0.0).unwrap().graph
+}
+
+fn plan(graph: &Graph, micro: bool) -> Plan {
+    let ends = Ends::of(graph).unwrap();
+    let settings = Settings {
+        batch: 2,
+        training: true,
+        rule: Some(Arc::new(Sgd { momentum: 0.9, ..Sgd::default() })),
+        updates_at_end: micro,
+        outputs: vec![ends.losses, ends.probabilities],
+        choice: None,
+    };
+    Plan::new(graph, &Caps::default(), settings).unwrap()
+}
+
+#[test]
+fn golden_plan_of_a_frozen_base() {
+    let graph = graph(&Freeze::All);
+    insta::assert_snapshot!(text(&graph, &plan(&graph, false)));
+}
+
+#[test]
+fn golden_plan_of_block_5_in_micro_batches() {
+    let graph = graph(&Freeze::Until("block4_pool".into()));
+    insta::assert_snapshot!(text(&graph, &plan(&graph, true)));
+}
+
+/// No gradient, no state and no update of anything frozen; no `d_x` below the first layer that trains.
+#[test]
+fn frozen_layers_have_no_gradient_work() {
+    let graph = graph(&Freeze::Until("block4_pool".into()));
+    let plan = plan(&graph, false);
+    for tensor in &plan.tensors {
+        match tensor.role {
+            Role::ParamGradient(p) | Role::State(p, _) => {
+                assert!(graph.params[p.0].trainable, "{} has a gradient", graph.params[p.0].name);
+            }
+            Role::Gradient(v) => {
+                let name = &graph.values[v.0].name;
+                assert!(
+                    !["image", "preprocess"].contains(&name.as_str()) && !name.starts_with("block4"),
+                    "{name}"
+                );
+            }
+            _ => {}
+        }
+    }
+    let first = graph.nodes.iter().position(|node| node.name == "block5_conv1").unwrap();
+    let parts = plan
+        .body
+        .iter()
+        .filter(|s| s.owner == frostline::graph::draft::Owner::Node(frostline::graph::NodeId(first)));
+    let parts: Vec<Part> = parts.map(|s| s.step.part).collect();
+    assert!(parts.contains(&Part::DW) && !parts.contains(&Part::DX), "{parts:?}");
+}
+
+/// Tensors that share a slot are never alive at the same step.
+#[test]
+fn live_tensors_never_share_a_slot() {
+    use frostline::graph::plan::Place;
+    let graph = graph(&Freeze::None);
+    let plan = plan(&graph, false);
+    let life = |id: usize| {
+        let uses = plan.body.iter().enumerate().filter(|(_, s)| s.tensors.contains(&id)).map(|(i, _)| i);
+        let uses: Vec<usize> = uses.collect();
+        (uses[0], *uses.last().unwrap())
+    };
+    let slotted: Vec<(usize, usize)> = plan
+        .tensors
+        .iter()
+        .enumerate()
+        .filter_map(|(id, t)| match t.place {
+            Place::Slot(slot) => Some((id, slot)),
+            Place::Own => None,
+        })
+        .collect();
+    assert!(plan.slots.len() < slotted.len(), "nothing is shared");
+    for &(a, slot_a) in &slotted {
+        for &(b, slot_b) in slotted.iter().filter(|(b, _)| *b > a) {
+            let ((a0, a1), (b0, b1)) = (life(a), life(b));
+            assert!(slot_a != slot_b || a1 < b0 || b1 < a0, "tensors {a} and {b} share slot {slot_a}");
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A small VGG trained on the device follows the references, step by step; what is frozen stays as it is.
+
+mod support;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use frostline::graph::interpreter::{Interpreter, array};
+use frostline::graph::{Graph, Plan, Program, Settings, Store};
+use frostline::nn::network::{Ends, IMAGE};
+use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
+use frostline::ops::{Array, Now};
+use frostline::optim::Sgd;
+use frostline::shape::Shape;
+
+const SIDE: usize = 32;
+const BATCH: usize = 6;
+const CLASSES: usize = 3;
+
+/// VGG13 with narrow blocks, a hidden layer and dropout.
+fn network(freeze: &Freeze, pool: Pool) -> Network {
+    let mut layers = vgg::base("vgg13", &[4, 6, 8, 12, 16]).unwrap();
+    let base = layers.len();
+    layers.extend(Head { pool, hidden: vec![10], dropout: 0.5, classes: CLASSES }.layers().unwrap());
+    let architecture = Architecture {
+        model: "vgg13".into(),
+        input: [SIDE; 2],
+        preprocessing: Preprocessing::Rescale,
+        layers,
+        base,
+    };
+    Network::new(architecture, freeze, 0.1).unwrap()
+}
+
+struct Data {
+    pixels: Vec<u8>,
+    labels: Vec<u32>,
+}
+
+fn data() -> Data {
+    let pixels = (0..BATCH * SIDE * SIDE * 3).map(|i| (i * 7919 % 251) as u8).collect();
+    Data { pixels, labels: (0..BATCH as u32).map(|i| i % CLASSES as u32).collect() }
+}
+
+fn rule() -> Sgd {
+    Sgd { momentum: 0.9, nesterov: true, ..Sgd::default() }
+}
+
+/// A device run: the program, and the store with its parameters.
+fn device_run(graph: &Graph, micro: usize) -> (Program, Store) {
+    let mut store = Store::new(support::device().clone());
+    init::parameters(graph, &mut store, 11, |_| true).unwrap();
+    let ends = Ends::of(graph).unwrap();
+    let settings = Settings {
+        batch: micro,
+        training: true,
+        rule: Some(Arc::new(rule())),
+        updates_at_end: micro < BATCH,
+        outputs: vec![ends.losses, ends.probabilities],
+        choice: None,
+    };
+    let plan = Plan::new(graph, store.device().caps(), settings).unwrap();
+    let program = Program::new(graph, plan, &mut store).unwrap();
+    program.feed(ends.weights, bytemuck::cast_slice(&vec![1f32; micro]));
+    (program, store)
+}
+
+fn now(iteration: u32, first: usize) -> Now {
+    Now {
+        seed: 5,
+        iteration,
+        first_sample: first as u32,
+        loss_scale: 1.0 / BATCH as f32,
+        learning_rate: 0.02,
+    }
+}
+
+/// One whole batch in passes of `micro`; gives the losses.
+fn step(program: &mut Program, graph: &Graph, data: &Data, micro: usize, iteration: u32) -> Vec<f32> {
+    let (ends, image) = (Ends::of(graph).unwrap(), graph.find(IMAGE).unwrap());
+    let mut losses = Vec::new();
+    for (index, first) in (0..BATCH).step_by(micro).enumerate() {
+        let n = micro.min(BATCH - first);
+        let bytes = SIDE * SIDE * 3;
+        program.feed(image, &data.pixels[first * bytes..(first + n) * bytes]);
+        program.feed(ends.labels, bytemuck::cast_slice(&data.labels[first..first + n]));
+        program.run(n, &now(iteration, first), index).unwrap();
+        losses.extend(program.read(ends.losses, n as u64).unwrap());
+    }
+    program.update(&now(iteration, 0)).unwrap();
+    losses
+}
+
+fn relative(a: &[f32], b: &[f64]) -> f64 {
+    let off: f64 = a.iter().zip(b).map(|(&a, b)| (f64::from(a) - b).powi(2)).sum();
+    let norm: f64 = b.iter().map(|b| b * b).sum();
+    (off / norm.max(1e-30)).sqrt()
+}
+
+#[test]
+fn twenty_steps_follow_the_reference() {
+    for freeze in [Freeze::None, Freeze::Index(5), Freeze::All] {
+        let graph = network(&freeze, Pool::Flatten).graph;
+        let data = data();
+        let (mut program, store) = device_run(&graph, BATCH);
+        let start = graph.params.iter().map(|p| array(p.spec.shape, &init::glorot_uniform(p, 11))).collect();
+        let mut reference = Interpreter::new(&graph, start, &rule());
+        let ends = Ends::of(&graph).unwrap();
+        let pixels = data.pixels.iter().map(|&p| f64::from(p)).collect();
+        let labels = data.labels.iter().map(|&l| f64::from(l)).collect();
+        let inputs = HashMap::from([
+            (graph.find(IMAGE).unwrap(), Array::new(Shape::new(&[BATCH, SIDE, SIDE, 3]), pixels)),
+            (ends.labels, Array::new(Shape::new(&[BATCH]), labels)),
+            (ends.weights, Array::new(Shape::new(&[BATCH]), vec![1.0; BATCH])),
+        ]);
+        for iteration in 0..20 {
+            let losses = step(&mut program, &graph, &data, BATCH, iteration);
+            let pass = reference.pass(&inputs, &now(iteration, 0));
+            let expected = &pass.values[&graph.nodes[ends.loss.0].y].data;
+            let off = relative(&losses, expected);
+            assert!(off < 1e-4, "{freeze}, step {iteration}: the losses are off by {off:.1e}");
+            reference.update(&pass, &rule(), &now(iteration, 0));
+        }
+        for (param, expected) in graph.params.iter().zip(&reference.params) {
+            let off = relative(&store.read(&param.name).unwrap(), &expected.data);
+            assert!(off < 1e-4, "{freeze}: {} is off by {off:.1e} after 20 steps", param.name);
+        }
+    }
+}
+
+#[test]
+fn frozen_parameters_never_change_by_a_bit_and_trained_ones_do() {
+    let graph = network(&Freeze::Index(5), Pool::Avg).graph;
+    let (mut program, store) = device_run(&graph, BATCH);
+    for iteration in 0..3 {
+        step(&mut program, &graph, &data(), BATCH, iteration);
+    }
+    for param in &graph.params {
+        let same = store.read(&param.name).unwrap() == init::glorot_uniform(param, 11);
+        assert_eq!(same, !param.trainable, "{}", param.name);
+    }
+}
+
+#[test]
+fn two_runs_give_the_same_bits() {
+    let graph = network(&Freeze::None, Pool::Avg).graph;
+    let run = || {
+        let (mut program, store) = device_run(&graph, BATCH);
+        (0..4).for_each(|i| drop(step(&mut program, &graph, &data(), BATCH, i)));
+        let bits = |p: &frostline::graph::Param| -> Vec<u32> {
+            store.read(&p.name).unwrap().iter().map(|v| v.to_bits()).collect()
+        };
+        graph.params.iter().map(bits).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), run());
+}
+
+/// Six samples in passes of 4 and 2, with dropout on, are the same step as six at once.
+#[test]
+fn micro_batches_are_the_whole_batch() {
+    let graph = network(&Freeze::Index(5), Pool::Flatten).graph;
+    let run = |micro: usize| {
+        let (mut program, store) = device_run(&graph, micro);
+        let losses: Vec<f32> = (0..3).flat_map(|i| step(&mut program, &graph, &data(), micro, i)).collect();
+        (losses, graph.params.iter().map(|p| store.read(&p.name).unwrap()).collect::<Vec<_>>())
+    };
+    let ((whole, whole_params), (parts, parts_params)) = (run(BATCH), run(4));
+    let wide = |values: &[f32]| values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>();
+    assert!(relative(&parts, &wide(&whole)) < 1e-5, "{parts:?} is not {whole:?}");
+    for ((param, whole), parts) in graph.params.iter().zip(&whole_params).zip(&parts_params) {
+        let off = relative(parts, &wide(whole));
+        assert!(off < 1e-5, "{} differs by {off:.1e}", param.name);
+    }
+}
