@@ -3,7 +3,7 @@
 //   y[n,oy,ox,co] = relu(b[co] + sum over ky,kx,ci of x[n, oy*sh + ky - top, ox*sw + kx - left, ci] * w[ky,kx,ci,co])
 //
 // x (n,h,w,ci)  w (kh,kw,ci,co)  b (co)  y (n,ho,wo,co); gradients have the shape of what they belong to.
-// One invocation computes one element of y, d_x or d_w. Outside of x is zero.
+// One invocation computes one element of y, of d_x, or of one part of d_w. Outside of x is zero.
 // Source: Dumoulin and Visin 2016, "A guide to convolution arithmetic for deep learning".
 
 struct P {
@@ -11,6 +11,7 @@ struct P {
     ho: u32, wo: u32, co: u32,
     kh: u32, kw: u32, sh: u32, sw: u32, top: u32, left: u32,
     has_bias: u32, relu: u32, accumulate: u32,
+    part_rows: u32, // rows of outputs in one part of d_w
 }
 
 @group(0) @binding(0) var<storage, read> x: array<f32>;
@@ -19,7 +20,7 @@ struct P {
 @group(0) @binding(3) var<storage, read_write> y: array<f32>;
 @group(0) @binding(4) var<storage, read> d_y: array<f32>;
 @group(0) @binding(5) var<storage, read_write> d_x: array<f32>;
-@group(0) @binding(6) var<storage, read_write> d_w: array<f32>;
+@group(0) @binding(6) var<storage, read_write> parts: array<f32>;
 
 @compute @workgroup_size(SIZE)
 fn forward(
@@ -82,7 +83,8 @@ fn input_gradient(
     d_x[d_x_at + i] = sum;
 }
 
-// d_w[ky,kx,ci,co] = sum over n,oy,ox of x[n, oy*sh + ky - top, ox*sw + kx - left, ci] * d_y[n,oy,ox,co]
+// parts[part,ky,kx,ci,co] = sum over n,oy,ox of the part of x[n, oy*sh + ky - top, ox*sw + kx - left, ci] * d_y[n,oy,ox,co]
+// d_w is the sum of the parts (gemm_sum): software drivers end a kernel's loops silently after 65,535 iterations.
 @compute @workgroup_size(SIZE)
 fn weight_gradient(
     @builtin(workgroup_id) group: vec3u,
@@ -90,13 +92,15 @@ fn weight_gradient(
     @builtin(local_invocation_index) local: u32,
 ) {
     let i = flat_index(group, groups, local);
-    if i >= p.kh * p.kw * p.ci * p.co { return; }
+    let weights = p.kh * p.kw * p.ci * p.co;
+    let first = i / weights * p.part_rows;
+    if first >= p.n * p.ho { return; }
     let co = i % p.co;
     let ci = i / p.co % p.ci;
     let kx = i / (p.co * p.ci) % p.kw;
-    let ky = i / (p.co * p.ci * p.kw);
+    let ky = i / (p.co * p.ci * p.kw) % p.kh;
     var sum = 0.0;
-    for (var row = 0u; row < p.n * p.ho; row++) {
+    for (var row = first; row < min(first + p.part_rows, p.n * p.ho); row++) {
         let iy = row % p.ho * p.sh + ky - p.top;
         if iy >= p.h { continue; }
         let x_row = (row / p.ho * p.h + iy) * p.w;
@@ -108,6 +112,5 @@ fn weight_gradient(
         }
         sum += line;
     }
-    if p.accumulate != 0u { sum += d_w[d_w_at + i]; }
-    d_w[d_w_at + i] = sum;
+    parts[parts_at + i] = sum;
 }

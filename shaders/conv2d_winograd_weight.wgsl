@@ -3,8 +3,8 @@
 // x    w (3, 3, ci, co), read through x4_strided so that any channel may run inside a texel
 // out  texels U[36][out / 32][in][8]: operand b of gemm by columns; margins are zero
 //
-// Forward: in = ci (stride co), out = co (stride 1), rotated 0. For d_x the convolution runs the other
-// way: in = co (stride 1), out = ci (stride co), rotated 1 (tap 8 - t in place of t).
+// Forward: in = ci (stride co), out = co (stride 1), ROTATED 0. For d_x the convolution runs the other
+// way: in = co (stride 1), out = ci (stride co), ROTATED 1 (tap 8 - t in place of t).
 // One invocation computes one pair of an input channel and four output channels.
 // groups (in rounded up to 4, out panels). Source: Lavin and Gray 2015.
 
@@ -12,7 +12,6 @@ struct P {
     in_len: u32, out_len: u32,
     in_stride: u32, out_stride: u32,
     tap_stride: u32, // ci * co
-    rotated: u32,
     depth: u32,      // in_len rounded up to 4
     z_stride: u32,   // texels from one z of U to the next
     out_offset: u32,
@@ -30,7 +29,7 @@ fn transform(g: Three) -> Six {
 }
 
 fn tap(t: u32, i: u32, o: u32, live: bool) -> vec4f {
-    let at = select(t, 8u - t, p.rotated == 1u) * p.tap_stride + i * p.in_stride + o * p.out_stride;
+    let at = select(t, 8u - t, ROTATED != 0u) * p.tap_stride + i * p.in_stride + o * p.out_stride;
     var v = vec4f();
     if live { v = load_x4(at, p.out_stride, p.out_len - o); }
     return v;

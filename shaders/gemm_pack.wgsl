@@ -6,7 +6,7 @@
 // v runs inside a texel. u runs in lines: of `line` packed places the first `line_len` exist, the rest are zero; line q
 // starts at q * line_stride. So a matrix is one line; the taps of a weight with ci rounded up to 4, or the rows of a
 // map with its width rounded up to 4, are many. A transposed matrix has its strides swapped; the rotated weight of
-// d_x has its lines reversed.
+// d_x has its lines reversed (REVERSED: line q is read from line lines - 1 - q).
 // out  panels, 32 (rows) or 8 (columns) texels wide and `depth` long; the margins are zero.
 //
 // One invocation computes RUN texels: on llvmpipe a group of one subgroup costs about 0.1 us, as much as packing a
@@ -18,7 +18,6 @@ struct P {
     line: u32,
     line_len: u32,
     line_stride: u32,
-    reversed: u32, // 1: line q is read from line lines - 1 - q
     u_stride: u32,
     v_len: u32,
     v_stride: u32,
@@ -36,7 +35,7 @@ fn element4(u: u32, v: u32) -> vec4f {
     let q = u / p.line;
     let r = u - q * p.line;
     if q >= p.lines || r >= p.line_len || v >= p.v_len { return vec4f(); }
-    let from_line = select(q, p.lines - 1u - q, p.reversed == 1u);
+    let from_line = select(q, p.lines - 1u - q, REVERSED != 0u);
     return load_x4(p.x_offset + from_line * p.line_stride + r * p.u_stride + v * p.v_stride, p.v_stride, p.v_len - v);
 }
 

@@ -13,6 +13,9 @@ use crate::ops::{
 };
 use crate::shape::Shape;
 
+/// Software drivers end the loops of a kernel silently after this many iterations in all.
+const LONGEST_LOOP: usize = 65_535;
+
 /// How the borders of the input are met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -184,7 +187,7 @@ impl Op for Conv2d {
                 Rung::Subgroup => subgroup::weight_gradient(self, site, &mut out),
                 Rung::Tiled => tiled::weight_gradient(self, site, &mut out),
                 Rung::Winograd4 => winograd::weight_gradient(self, site, &mut out),
-                _ => out.push(naive::weight_gradient(self, site)),
+                _ => naive::weight_gradient(self, site, &mut out),
             }
         }
         if self.bias && wants.d_params[1] {

@@ -1,9 +1,10 @@
 //! Rung `naive`: one element per invocation, straight from the definition.
 
 use crate::gpu::Kernel;
-use crate::ops::conv2d::{Conv2d, Geometry};
+use crate::ops::conv2d::{Conv2d, Geometry, LONGEST_LOOP};
+use crate::ops::gemm::{Epilogue, Parts, Target};
 use crate::ops::step::flat_grid;
-use crate::ops::{Operand, Part, Site, Step, Word, pieces};
+use crate::ops::{Access, Lowered, Operand, Part, Site, Step, Word, pieces};
 
 fn step(conv: &Conv2d, site: &Site, part: Part) -> Step {
     let entry = match part {
@@ -29,7 +30,7 @@ pub fn forward(conv: &Conv2d, site: &Site) -> Step {
         .read("b", bias)
         .write("y", Operand::Y)
         .groups(flat_grid(site.y.numel(), site.caps.max_groups));
-    sized(step, conv, &g).word(Word::U32(0))
+    sized(step, conv, &g).word(Word::U32(0)).sizes(&[0])
 }
 
 pub fn input_gradient(conv: &Conv2d, site: &Site) -> Step {
@@ -40,17 +41,23 @@ pub fn input_gradient(conv: &Conv2d, site: &Site) -> Step {
         .read("w", Operand::Param(0))
         .gradient("d_x", d_x)
         .groups(flat_grid(site.x[0].numel(), site.caps.max_groups));
-    sized(step, conv, &g).word(Word::Accumulate(d_x))
+    sized(step, conv, &g).word(Word::Accumulate(d_x)).sizes(&[0])
 }
 
-pub fn weight_gradient(conv: &Conv2d, site: &Site) -> Step {
+/// In parts, each no longer than a software driver's loops may be, and their sum.
+pub fn weight_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
     let g = conv.at(&site.x[0]);
     let d_w = Operand::DParam(0);
-    let weights = (g.kh * g.kw * g.ci * g.co) as u64;
+    let part_rows = (LONGEST_LOOP / (g.wo + 1)).max(1);
+    let (rows, count) = (g.kh * g.kw * g.ci, (g.n * g.ho).div_ceil(part_rows));
+    let elements = (count * rows * g.co) as u64;
+    let operand = out.scratch(elements);
     let step = step(conv, site, Part::DW)
         .read("d_y", Operand::DY)
         .read("x", Operand::X(0))
-        .gradient("d_w", d_w)
-        .groups(flat_grid(weights, site.caps.max_groups));
-    sized(step, conv, &g).word(Word::Accumulate(d_w))
+        .write("parts", operand)
+        .groups(flat_grid(elements, site.caps.max_groups));
+    out.push(sized(step, conv, &g).word(Word::U32(0)).sizes(&[part_rows]));
+    let parts = Parts { operand, count, rows, n: g.co, channels: [1, 1] };
+    parts.sum(out, Part::DW, &Target::new(d_w, Access::Gradient, g.co), Epilogue::gradient(d_w), site);
 }

@@ -3,15 +3,13 @@
 //! A map is copied into texels with its padding written out, so that the product needs no bounds and divides nothing.
 
 use crate::gpu::Kernel;
-use crate::ops::conv2d::{Conv2d, Geometry};
+use crate::ops::conv2d::{Conv2d, Geometry, LONGEST_LOOP};
 use crate::ops::gemm::{self, Epilogue, Fit, Packed, Target, Tn, Walk};
 use crate::ops::step::grid;
 use crate::ops::{Access, Lowered, Operand, Part, Site, Step, Word, pieces};
 
 /// Pixels of one workgroup.
 const ROWS: u32 = 32;
-/// Software drivers end a loop silently after this many iterations.
-pub const LONGEST_LOOP: usize = 65_535;
 
 /// Whether no loop is longer than a software driver's longest.
 pub fn applies(g: &Geometry) -> bool {

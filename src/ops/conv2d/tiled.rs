@@ -34,9 +34,9 @@ pub fn weight_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
     let g = conv.at(&site.x[0]);
     let d_w = Operand::DParam(0);
     let rows = taps(&g, g.ci);
-    let tiling = tiling(site, &g, [rows, g.co, g.n * g.ho * g.wo], false).split();
+    let tiling = tiling(site, &g, [rows, g.co, g.n * g.ho * g.wo], false).split(rows);
     let count = tiling.splits();
-    let operand = out.scratch((count * rows * g.co) as u64);
+    let operand = out.scratch((tiling.most_splits() * rows * g.co) as u64);
     let parts = Parts { operand, count, rows, n: g.co, channels: [g.ci, g.ci.next_multiple_of(4)] };
     let x = Source::taps(Operand::X(0), pieces::TILED_X_TAPS, false, g.ci);
     let d_y = Source::w(&Matrix::new(Operand::DY, g.co), g.n * g.ho * g.wo, g.co);

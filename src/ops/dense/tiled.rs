@@ -9,7 +9,7 @@ pub fn forward(dense: &Dense, site: &Site) -> Lowered {
     let mut out = Lowered::default();
     let [n, ci, co] = sizes(site);
     let windows = windows(ci, co, site.caps);
-    let tiling = |rows: usize| Tiling::new(site, n, co, rows).split();
+    let tiling = |rows: usize| Tiling::new(site, n, co, rows).split(1);
     let count = windows.iter().map(|window| tiling(window.len()).splits()).sum();
     let operand = out.scratch((count * n * co) as u64);
     let parts = Parts { operand, count, rows: n, n: co, channels: [1, 1] };
@@ -35,7 +35,7 @@ pub fn input_gradient(_: &Dense, site: &Site, out: &mut Lowered) {
     let [n, ci, co] = sizes(site);
     let d_x = Operand::DX(0);
     for window in windows(ci, co, site.caps) {
-        let tiling = Tiling::new(site, n, window.len(), co).split();
+        let tiling = Tiling::new(site, n, window.len(), co).split(1);
         let operand = out.scratch((tiling.splits() * n * window.len()) as u64);
         let parts = Parts { operand, count: tiling.splits(), rows: n, n: window.len(), channels: [1, 1] };
         let d_y = Source::x(&Matrix::new(Operand::DY, co), n, co);

@@ -73,6 +73,8 @@ fn pack(
     let texels = out.texels(batch as u64);
     let kernel = Kernel::new("gemm_pack", include_str!("../../../shaders/gemm_pack.wgsl"), "pack")
         .with("BY_ROWS", u32::from(by_rows))
+        // No word: the two forms of a frozen weight, packed once each, are told apart by their kernels.
+        .with("REVERSED", u32::from(walk.reversed))
         .piece(pieces::TEXEL)
         .piece(if walk.aligned { pieces::X4_ALIGNED } else { pieces::X4_STRIDED });
     let mut step = Step::new(kernel, part).read("x", x);
@@ -81,7 +83,7 @@ fn pack(
     }
     out.push(
         step.write_texels("out", texels)
-            .sizes(&[walk.lines, walk.line, walk.length, walk.line_stride, usize::from(walk.reversed)])
+            .sizes(&[walk.lines, walk.line, walk.length, walk.line_stride])
             .sizes(&[walk.u_stride, walk.v_len, walk.v_stride, depth, panels, walk.offset])
             .groups([depth.div_ceil(RUN) as u32, (panels * width / 8) as u32, 1]),
     );

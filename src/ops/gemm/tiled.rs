@@ -81,6 +81,7 @@ pub struct Tiling {
     convolution: Option<Convolution>,
     micro: usize,
     splits: usize,
+    most_splits: usize,
 }
 
 impl Tiling {
@@ -89,7 +90,7 @@ impl Tiling {
     pub fn new(site: &Site, m: usize, n: usize, k: usize) -> Tiling {
         let large =
             n > 64 && site.caps.workgroup_memory >= LARGE_MEMORY && site.caps.class != Class::Integrated;
-        Tiling { m, n, k, micro: if large { 8 } else { 4 }, splits: 1, ..Tiling::default() }
+        Tiling { m, n, k, micro: if large { 8 } else { 4 }, splits: 1, most_splits: 1, ..Tiling::default() }
     }
 
     /// Makes it a convolution with these words of geometry (from `h` on); `backward` reads the weight for d_x.
@@ -98,11 +99,13 @@ impl Tiling {
         self
     }
 
-    /// Cuts k into parts, so that there are groups enough.
-    pub fn split(mut self) -> Tiling {
-        let tiles = self.m.div_ceil(self.tile()) * self.n.div_ceil(self.tile());
-        let room = (MOST_PARTIAL / (self.m * self.n)).max(1);
-        self.splits = (BUSY / tiles).clamp(1, self.k.div_ceil(SHORTEST_PART)).min(room);
+    /// Cuts k into parts, so that there are groups enough. `rows` are those of y, or 1 where they follow the batch:
+    /// the parts of a smaller batch must fit where those of the whole one do.
+    pub fn split(mut self, rows: usize) -> Tiling {
+        let tiles = rows.div_ceil(self.tile()) * self.n.div_ceil(self.tile());
+        let room = (MOST_PARTIAL / (rows * self.n)).max(1);
+        self.most_splits = (BUSY / tiles).clamp(1, self.k.div_ceil(SHORTEST_PART)).min(room);
+        self.splits = self.most_splits;
         self.splits = self.k.div_ceil(self.part());
         self
     }
@@ -118,6 +121,11 @@ impl Tiling {
 
     pub fn splits(&self) -> usize {
         self.splits
+    }
+
+    /// Never less than [`Tiling::splits`], and never less for a longer k: what scratch memory is asked for.
+    pub fn most_splits(&self) -> usize {
+        self.most_splits
     }
 
     fn kernel(&self, x: &Source, w: &Source) -> Kernel {

@@ -1,0 +1,68 @@
+//! A program runs a smaller last batch with the kernels and buffers of the whole one: no lowering may depend on the
+//! batch size but in its words, its grids and the size of its scratch. No device.
+
+use frostline::gpu::caps::{Caps, Class};
+use frostline::ops::cases::{self, Case};
+use frostline::ops::{Lowered, Part, Rung, Rungs, Site, Wants};
+use frostline::shape::Shape;
+
+fn adapters() -> Vec<Caps> {
+    let cpu = Caps { class: Class::Cpu, lanes: Some((8, 8)), workgroup_memory: 32 << 10, ..Caps::default() };
+    vec![Caps::default(), cpu]
+}
+
+/// Forward and backward of a case with `n` samples, on the i-th rung of each part as `n` samples list them.
+fn lowered(case: &Case, n: usize, caps: &Caps, i: usize) -> [Lowered; 2] {
+    let resized = |shape: &Shape| Shape::new(&[&[n], &shape.dims()[1..]].concat());
+    let case = Case { op: case.op.clone(), x: case.x.iter().map(resized).collect() };
+    let rungs = Rungs::all(Rung::Naive);
+    let mut site = Site { x: &case.x, y: case.y(), caps, rungs, training: true, layer: 1 };
+    let rung = |part| {
+        let able = case.op.rungs(part, &site);
+        able[i.min(able.len() - 1)]
+    };
+    site.rungs = Rungs { forward: rung(Part::Forward), d_x: rung(Part::DX), d_w: rung(Part::DW) };
+    let d_x = (0..case.x.len()).map(|x| case.op.differentiable(x)).collect();
+    let wants = Wants { d_x, d_params: vec![true; case.op.params(&case.x).len()] };
+    [case.op.forward(&site), case.op.backward(&site, &wants)]
+}
+
+#[test]
+fn every_batch_size_runs_the_same_kernels_over_the_same_tensors() {
+    for (case, caps) in
+        cases::all().iter().flat_map(|case| adapters().into_iter().map(move |caps| (case, caps)))
+    {
+        for rung in 0..4 {
+            let whole = lowered(case, 80, &caps, rung);
+            for n in [1, 16, 63, 64, 79] {
+                let part = lowered(case, n, &caps, rung);
+                for (whole, part) in whole.iter().zip(&part) {
+                    assert_eq!(whole.steps.len(), part.steps.len(), "{} at {n}", case.name());
+                    assert_eq!(whole.scratch.len(), part.scratch.len(), "{} at {n}", case.name());
+                    for (a, b) in whole.steps.iter().zip(&part.steps) {
+                        assert_eq!(a.kernel, b.kernel, "{} at {n}", case.name());
+                        assert_eq!(a.bindings, b.bindings, "{} at {n}", case.name());
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn scratch_never_grows_with_a_smaller_batch() {
+    for (case, caps) in
+        cases::all().iter().flat_map(|case| adapters().into_iter().map(move |caps| (case, caps)))
+    {
+        for rung in 0..4 {
+            let whole = lowered(case, 80, &caps, rung);
+            for n in [1, 16, 63, 64, 79] {
+                for (whole, part) in whole.iter().zip(&lowered(case, n, &caps, rung)) {
+                    for (a, b) in whole.scratch.iter().zip(&part.scratch) {
+                        assert!(b.bytes <= a.bytes, "{} at {n}: {} > {}", case.name(), b.bytes, a.bytes);
+                    }
+                }
+            }
+        }
+    }
+}
