@@ -56,7 +56,7 @@ const INPUT: usize = 96;
 const BATCH: usize = 16;
 /// The head trains on cached features, where an epoch takes a blink. 512 features and 228 images leave much of the
 /// head undetermined: the decay takes out what its random start put there.
-const HEAD: Schedule = Schedule { epochs: 120, rate: 0.01, decay: 0.5 };
+const HEAD: Schedule = Schedule { epochs: 200, rate: 0.003, decay: 1.0 };
 /// Fine-tuning goes in small steps, so that the pretrained weights are bent and not broken.
 const TUNE: Schedule = Schedule { epochs: 3, rate: 3e-5, decay: 0.0 };
 const SHEET_TILES: usize = 40;

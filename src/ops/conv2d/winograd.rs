@@ -124,11 +124,13 @@ fn weights(g: &Geometry, swapped: bool, out: &mut Lowered) -> Packed {
     let loads = if swapped { pieces::X4_STRIDED } else { pieces::X4_ALIGNED };
     let source = include_str!("../../../shaders/conv2d_winograd_weight.wgsl");
     let kernel = kernel("conv2d_winograd_weight", source, "weight_tiles").piece(pieces::TEXEL).piece(loads);
+    // No word: the two forms of a frozen weight, transformed once each, are told apart by their kernels.
+    let kernel = kernel.with("ROTATED", u32::from(swapped));
     out.push(
         Step::new(kernel, part)
             .read("x", Operand::Param(0))
             .write_texels("out", u.texels)
-            .sizes(&[inner, outer, strides[0], strides[1], g.ci * g.co, usize::from(swapped), inner])
+            .sizes(&[inner, outer, strides[0], strides[1], g.ci * g.co, inner])
             .sizes(&[u.batch, 0])
             .groups([inner as u32, panels as u32, 1]),
     );
