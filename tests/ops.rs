@@ -13,12 +13,12 @@ use support::device;
 
 /// Largest relative distance from the reference, three times and more what was measured: 3e-7 for sums of products,
 /// 1.4e-7 for the others, and nothing for a pool, which only copies and adds. Winograd's transforms add and subtract
-/// what nearly cancels, 2.3e-6 (Lavin and Gray 2015, section 6).
+/// what nearly cancels (Lavin and Gray 2015, section 6): 2.3e-6.
 fn tolerance(kind: &str, rungs: Rungs) -> f64 {
-    match [rungs.forward, rungs.d_x, rungs.d_w].contains(&Rung::Winograd4) {
-        _ if kind == "max_pool2d" => 1e-7,
-        true => 4e-6,
-        false => 1e-6,
+    match kind {
+        "max_pool2d" => 1e-7,
+        _ if [rungs.forward, rungs.d_x, rungs.d_w].contains(&Rung::Winograd4) => 4e-6,
+        _ => 1e-6,
     }
 }
 
@@ -45,8 +45,8 @@ fn rungs(case: &Case) -> Vec<Rungs> {
 
 /// One line for each comparison that failed.
 fn failures(case: &Case, rungs: Rungs, found: &[Comparison]) -> Vec<String> {
-    let most = tolerance(case.op.kind(), rungs);
-    let bad = |c: &&Comparison| c.rel_l2.is_nan() || c.rel_l2 > most || c.broken_guards > 0;
+    let limit = tolerance(case.op.kind(), rungs);
+    let bad = |c: &&Comparison| c.rel_l2.is_nan() || c.rel_l2 > limit || c.broken_guards > 0;
     let line = |c: &Comparison| format!("{} {rungs:?}: {c:?}", case.name());
     found.iter().filter(bad).map(line).collect()
 }

@@ -10,7 +10,6 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::Shared;
-use super::model::initialise;
 use super::progress::{Watch, bar};
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
@@ -28,6 +27,7 @@ use crate::study::explain::Explanation;
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::features::Extractor;
 use crate::train::metrics::argmax;
+use crate::train::pretrained::initialise;
 use crate::train::transfer::stage;
 use crate::train::{FeatureSamples, Fit, History, ImageSamples, Samples, interrupt};
 

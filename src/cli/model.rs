@@ -3,10 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::graph::Store;
-use crate::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
-use crate::train::checkpoint::load_params;
-use crate::weights;
+use crate::nn::{Architecture, Freeze, Head, Pool, Preprocessing, vgg};
 
 /// Which base, which head, and what is frozen.
 #[derive(Clone, Debug, clap::Args)]
@@ -72,26 +69,6 @@ impl ModelArgs {
             Preprocessing::Caffe.describe(),
             chosen.describe()
         ))
-    }
-}
-
-/// Puts initial values of all parameters into the store: the base's from a file where one is given, else random.
-///
-/// # Errors
-/// A file that does not fit the model.
-pub fn initialise(network: &Network, weights: Option<&Path>, store: &mut Store, seed: u64) -> Result<()> {
-    let architecture = &network.architecture;
-    let base: Vec<&str> = architecture.layers[..architecture.base].iter().map(|l| l.name.as_str()).collect();
-    let in_base = |param: &crate::graph::Param| {
-        param.name.rsplit_once('/').is_some_and(|(layer, _)| base.contains(&layer))
-    };
-    init::parameters(&network.graph, store, seed, |param| weights.is_none() || !in_base(param))?;
-    match weights {
-        Some(path) => {
-            let mut source = weights::open(path)?;
-            load_params(network.graph.params.iter().filter(|p| in_base(p)), &mut *source, store)
-        }
-        None => Ok(()),
     }
 }
 

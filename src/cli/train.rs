@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
-use super::model::{ModelArgs, initialise, weights_path};
+use super::model::{ModelArgs, weights_path};
 use super::progress::{Watch, bar};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::nn::Network;
 use crate::optim::Sgd;
+use crate::train::pretrained::initialise;
 use crate::train::transfer::{Staged, stage};
 use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
 
@@ -68,11 +69,11 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         shared.say(format_args!("{warning}"));
     }
     let start = Start::new(args, &data)?;
-    let out = out_folder(args)?;
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
     start.fill(&mut store, weights.as_deref(), args.seed)?;
+    let out = out_folder(args)?;
     interrupt::listen();
     describe(shared, &data, &start.network, &out);
     let (loaders, staged) = prepare(args, shared, &data, &start.network, &mut store, memory)?;
@@ -119,7 +120,7 @@ impl Start {
 
     fn fill(&self, store: &mut Store, weights: Option<&Path>, seed: u64) -> Result<()> {
         match &self.from {
-            None => initialise(&self.network, weights, store, seed),
+            None => initialise(&self.network, weights, store, seed).map(drop),
             Some(path) => {
                 let (checkpoint, mut source) = Checkpoint::open(path)?;
                 checkpoint.load(&mut *source, store)

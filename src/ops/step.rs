@@ -154,15 +154,15 @@ impl Step {
 
     /// Reads a scratch tensor of texels.
     pub fn read_texels(self, name: &'static str, operand: Operand) -> Step {
-        self.read(name, operand).as_texels()
+        self.read(name, operand).in_texels()
     }
 
     /// Writes a scratch tensor of texels.
     pub fn write_texels(self, name: &'static str, operand: Operand) -> Step {
-        self.write(name, operand).as_texels()
+        self.write(name, operand).in_texels()
     }
 
-    fn as_texels(mut self) -> Step {
+    fn in_texels(mut self) -> Step {
         self.bindings.last_mut().expect("just bound").form = Form::Texels;
         self
     }

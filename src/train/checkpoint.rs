@@ -7,8 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::graph::Store;
+use crate::graph::{Param, Store};
 use crate::nn::{Architecture, Freeze, Network};
+use crate::weights::import::import;
+use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Outgoing, Source, safetensors};
 
 /// The key of the description in the file's metadata.
@@ -95,45 +97,10 @@ impl Checkpoint {
     /// # Errors
     /// A tensor is missing or has another shape than the architecture says.
     pub fn load(&self, source: &mut dyn Source, store: &mut Store) -> Result<()> {
-        let network = self.network()?;
-        load_params(network.graph.params.iter(), source, store)
+        let params = self.network()?.graph.params;
+        let wanted = |p: &Param| Wanted { name: p.name.clone(), shape: p.spec.shape.dims().to_vec() };
+        let wanted: Vec<Wanted> = params.iter().map(wanted).collect();
+        import(source, &wanted, By::Order, false, |index, values| store.write(&wanted[index].name, &values))?;
+        Ok(())
     }
-}
-
-/// Puts the parameters `wanted` from a file into the store, found by name.
-///
-/// # Errors
-/// A tensor is missing or has another shape; the message names both.
-pub fn load_params<'a>(
-    wanted: impl Iterator<Item = &'a crate::graph::Param>,
-    source: &mut dyn Source,
-    store: &mut Store,
-) -> Result<()> {
-    let path = source.path().to_path_buf();
-    for param in wanted {
-        let position = source.entries().iter().position(|entry| entry.name == param.name);
-        let missing = || {
-            let entries = source.entries();
-            let first = entries.first().map_or("nothing", |entry| entry.name.as_str());
-            let what = format!(
-                "no tensor '{}' among its {} (first: {first}); is it for another --model?",
-                param.name,
-                entries.len()
-            );
-            Error::weights(&path, what)
-        };
-        let index = position.ok_or_else(missing)?;
-        let shape = &source.entries()[index].shape;
-        if shape != param.spec.shape.dims() {
-            let what = format!(
-                "'{}' is {}, the model expects {}; is it for another --model?",
-                param.name,
-                shape.iter().map(usize::to_string).collect::<Vec<_>>().join("x"),
-                param.spec.shape
-            );
-            return Err(Error::weights(&path, what));
-        }
-        store.write(&param.name, &source.read(index)?)?;
-    }
-    Ok(())
 }

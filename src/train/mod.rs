@@ -8,6 +8,7 @@ pub mod history;
 pub mod interrupt;
 pub mod metrics;
 pub mod passes;
+pub mod pretrained;
 pub mod samples;
 pub mod transfer;
 

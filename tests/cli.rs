@@ -1,0 +1,260 @@
+//! The program as a user meets it: training, evaluating, predicting, and every kind of bad input.
+
+use std::path::{Path, PathBuf};
+
+use assert_cmd::Command;
+use predicates::prelude::*;
+use predicates::str::contains;
+use tempfile::TempDir;
+
+fn frostline() -> Command {
+    let mut command = Command::cargo_bin("frostline").unwrap();
+    command.timeout(std::time::Duration::from_secs(600));
+    command
+}
+
+/// Two classes that a network tells apart at a glance: warm and cold noise.
+fn data() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (split, count) in [("train", 6), ("val", 3)] {
+        for (class, tint) in [("cold", 2), ("warm", 0)] {
+            let to = folder.path().join(split).join(class);
+            std::fs::create_dir_all(&to).unwrap();
+            for i in 0..count {
+                let picture = image::RgbImage::from_fn(32, 32, |x, y| {
+                    let mut rgb = [((x * 31 + y * 17 + i * 13) % 97) as u8; 3];
+                    rgb[tint] += 150;
+                    image::Rgb(rgb)
+                });
+                picture.save(to.join(format!("{class}{i}.png"))).unwrap();
+            }
+        }
+    }
+    folder
+}
+
+/// A small setting: VGG11 from random values at 32x32.
+fn train(data: &Path, out: &Path) -> Command {
+    let mut command = frostline();
+    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
+    command.args(["--pool", "avg", "--epochs", "2", "--batch", "4", "--lr", "0.001", "--out"]).arg(out);
+    command
+}
+
+fn trained() -> (TempDir, PathBuf) {
+    let folder = data();
+    let out = folder.path().join("run");
+    train(folder.path(), &out).assert().success();
+    (folder, out.join("best.safetensors"))
+}
+
+#[test]
+fn train_eval_predict() {
+    let (folder, checkpoint) = trained();
+    let history = std::fs::read_to_string(folder.path().join("run/history.csv")).unwrap();
+    assert_eq!(history.lines().count(), 3, "{history}");
+    let eval = frostline().args(["eval", "--json"]).arg(&checkpoint).arg(folder.path()).assert().success();
+    let found: serde_json::Value = serde_json::from_slice(&eval.get_output().stdout).unwrap();
+    assert_eq!(found["images"], 6);
+    let best: Vec<&str> = history.lines().skip(1).map(|l| l.split(',').nth(5).unwrap()).collect();
+    let accuracy = found["accuracy"].as_f64().unwrap();
+    assert!(
+        best.iter().any(|acc| (acc.parse::<f64>().unwrap() - accuracy).abs() < 1e-6),
+        "{best:?} {accuracy}"
+    );
+    let image = folder.path().join("val/cold/cold0.png");
+    let predict = frostline().args(["predict", "--json"]).arg(&checkpoint).arg(&image).assert().success();
+    let line: serde_json::Value = serde_json::from_slice(&predict.get_output().stdout).unwrap();
+    let sum: f64 =
+        line["classes"].as_array().unwrap().iter().map(|c| c["probability"].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-5, "{line}");
+}
+
+#[test]
+fn the_same_seed_gives_the_same_file() {
+    let folder = data();
+    let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
+    for out in [&a, &b] {
+        train(folder.path(), out).args(["--freeze", "none", "--seed", "3"]).assert().success();
+    }
+    let bytes = |out: &Path| std::fs::read(out.join("last.safetensors")).unwrap();
+    assert!(bytes(&a) == bytes(&b), "two runs differ");
+}
+
+#[test]
+fn training_goes_on_from_a_checkpoint() {
+    let (folder, checkpoint) = trained();
+    let out = folder.path().join("more");
+    frostline()
+        .arg("train")
+        .arg(folder.path())
+        .arg("--from")
+        .arg(&checkpoint)
+        .args(["--epochs", "1", "--freeze", "all", "--out"])
+        .arg(&out)
+        .assert()
+        .success();
+    assert!(out.join("best.safetensors").exists());
+}
+
+/// A full-width VGG19 file of random values, as the converter writes it.
+#[test]
+fn a_vgg19_file_trains() {
+    use frostline::nn::{Freeze, Head, Network, Preprocessing, init, vgg};
+    use frostline::weights::{Outgoing, safetensors};
+    let folder = data();
+    let file = folder.path().join("vgg19.safetensors");
+    let head = Head { classes: 2, ..Head::default() };
+    let architecture = vgg::with_head("vgg19", 32, Preprocessing::Caffe, &head).unwrap();
+    let params = Network::new(architecture, &Freeze::All, 0.0).unwrap().graph.params;
+    let base: Vec<_> = params.iter().filter(|p| p.name.starts_with("block")).collect();
+    let tensors: Vec<_> = base.iter().map(|p| Outgoing::f32(&p.name, p.spec.shape.dims())).collect();
+    safetensors::write(&file, &Default::default(), &tensors, &mut |i| {
+        Ok(init::glorot_uniform(base[i], 1).into())
+    })
+    .unwrap();
+    let train = |model: &str| {
+        let mut command = frostline();
+        command.arg("train").arg(folder.path()).args(["--model", model, "--weights"]).arg(&file);
+        command.args(["--input", "32", "--epochs", "1", "--out"]).arg(folder.path().join("out"));
+        command
+    };
+    train("vgg19").assert().success();
+    train("vgg16")
+        .assert()
+        .failure()
+        .stderr(contains("vgg19.safetensors").and(contains("is it for another --model?")));
+}
+
+#[test]
+fn weights_that_are_missing_or_truncated() {
+    let folder = data();
+    let out = folder.path().join("run");
+    let with = |weights: &Path| {
+        let mut command = frostline();
+        command.arg("train").arg(folder.path()).arg("--weights").arg(weights);
+        command.args(["--input", "32", "--out"]).arg(&out);
+        command
+    };
+    with(Path::new("nowhere.safetensors"))
+        .assert()
+        .code(1)
+        .stderr(contains("no weight file nowhere.safetensors").and(contains("--weights none")));
+    let cut = folder.path().join("cut.safetensors");
+    let whole = std::fs::read("weights/vgg16_imagenet_notop.f16.safetensors").unwrap();
+    std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
+    with(&cut).assert().code(1).stderr(contains("cut.safetensors"));
+    assert!(!out.exists(), "a failed start leaves no folder behind");
+}
+
+#[test]
+fn folders_that_cannot_be_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("out");
+    train(folder.path(), &out)
+        .assert()
+        .code(1)
+        .stderr(contains("expected a folder with one folder of images"));
+    std::fs::create_dir_all(folder.path().join("train/only")).unwrap();
+    image::RgbImage::new(8, 8).save(folder.path().join("train/only/a.png")).unwrap();
+    train(folder.path(), &out).assert().code(1).stderr(contains("class"));
+    train(&folder.path().join("gone"), &out).assert().code(1).stderr(contains("gone"));
+}
+
+#[test]
+fn an_unreadable_image_is_named_and_skipped_or_refused() {
+    let folder = data();
+    std::fs::write(folder.path().join("train/warm/broken.png"), b"not a picture").unwrap();
+    let out = folder.path().join("run");
+    train(folder.path(), &out)
+        .assert()
+        .success()
+        .stderr(contains("broken.png").and(contains("1 unreadable")));
+    train(folder.path(), &out).arg("--strict").assert().code(1).stderr(contains("broken.png"));
+}
+
+#[test]
+fn a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_best() {
+    let folder = data();
+    let out = folder.path().join("run");
+    train(folder.path(), &out)
+        .args(["--lr", "1e30", "--epochs", "3"])
+        .assert()
+        .code(1)
+        .stderr(contains("the loss is not a number at about step").and(contains("try --lr")));
+    let left: Vec<_> = std::fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| !name.to_string_lossy().ends_with(".part")), "{left:?}");
+}
+
+#[test]
+fn unknown_names_are_answered_with_the_nearest() {
+    let plan = |args: &[&str]| frostline().arg("plan").args(args).assert().code(1);
+    plan(&["--model", "vgg6"]).stderr(contains("did you mean 'vgg16'?"));
+    plan(&["--freeze-until", "block3_poll"]).stderr(contains("did you mean 'block3_pool'?"));
+    plan(&["--freeze", "99"]).stderr(contains("use 'all'"));
+    plan(&["--input", "16"]).stderr(contains("at least 32"));
+}
+
+#[test]
+fn the_plan_of_the_recipe_says_what_is_skipped_and_why() {
+    let recipe = ["plan", "--model", "vgg19", "--input", "256", "--batch", "16", "--freeze", "5"];
+    let mut command = frostline();
+    command.args(recipe).args(["--head", "1024,1024", "--classes", "16"]);
+    command.assert().success().stdout(
+        contains("parameters 54,645,840, frozen 112,576, trainable 54,533,264").and(
+            predicate::str::is_match(r"block2_conv2 .* trains .* yes +no: nothing below it trains").unwrap(),
+        ),
+    );
+    let json = command.arg("--json").assert().success();
+    let plan: serde_json::Value = serde_json::from_slice(&json.get_output().stdout).unwrap();
+    assert_eq!(plan["totals"]["trainable"], 54_533_264);
+}
+
+#[test]
+fn checkpoints_that_are_none() {
+    let folder = data();
+    let weights = "weights/vgg16_imagenet_notop.f16.safetensors";
+    frostline()
+        .args(["eval", weights])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stderr(contains("no Frostline checkpoint"));
+    frostline()
+        .args(["eval", "gone.safetensors"])
+        .arg(folder.path())
+        .assert()
+        .code(1)
+        .stderr(contains("gone"));
+}
+
+/// Ctrl-C finishes the step, saves, and says how to go on.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_saves_and_says_how_to_go_on() {
+    use std::io::{BufRead, BufReader};
+    let folder = data();
+    let out = folder.path().join("run");
+    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("frostline"))
+        .arg("train")
+        .arg(folder.path())
+        .args(["--model", "vgg11", "--weights", "none", "--input", "32", "--pool", "avg", "--lr", "0.0001"])
+        .args(["--epochs", "100000", "--out"])
+        .arg(&out)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert!(lines.next().unwrap().unwrap().contains("epoch"), "the run has begun");
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    lines.by_ref().for_each(drop);
+    let end = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&end.stderr).into_owned();
+    assert_eq!(end.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("saved; go on with: frostline train") && said.contains("last.safetensors"),
+        "{said}"
+    );
+    frostline().args(["eval"]).arg(out.join("last.safetensors")).arg(folder.path()).assert().success();
+}
