@@ -187,7 +187,7 @@ fn own_name(graph: &Graph, plan: &Plan, id: usize) -> Option<String> {
     }
 }
 
-/// A constant is named by how it came about: the kernel and the parameters that it was computed from.
+/// A constant is named by how it came about: the kernel, its words, and the parameters that it was computed from.
 fn constant_name(graph: &Graph, plan: &Plan, id: usize) -> String {
     let maker = plan.prologue.iter().find(|s| s.tensors.contains(&id)).expect("a constant has a maker");
     let bindings = || maker.step.bindings.iter().zip(&maker.tensors);
@@ -198,5 +198,6 @@ fn constant_name(graph: &Graph, plan: &Plan, id: usize) -> String {
     });
     let inputs: Vec<String> = inputs.collect();
     let binding = bindings().find(|(_, t)| **t == id).map_or("", |(b, _)| b.name);
-    format!("{}({}).{binding}", maker.step.kernel, inputs.join(","))
+    let words = maker.step.block(&Now::default(), |_| false);
+    format!("{}{words:?}({}).{binding}", maker.step.kernel, inputs.join(","))
 }

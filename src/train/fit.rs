@@ -47,6 +47,8 @@ impl Fit<'_> {
     /// # Errors
     /// A loss that is not a number, an unreadable sample under strict, Ctrl-C, or the device.
     pub fn run(&self, store: &mut Store, observer: &mut dyn Observer) -> Result<History> {
+        // A run begins with a clean optimizer, whatever an earlier one left on the device.
+        store.forget(|name| name.contains(":state"));
         let mut trainer = Passes::new(self.graph, store, self.batch, Some(self.rule.clone()), self.memory)?;
         let left = self.memory.saturating_sub(trainer.plan().memory().total()).max(self.memory / 4);
         let mut evaluator = match self.val {
