@@ -1,6 +1,6 @@
 // gemm: y = a b, or y = relu(a b + bias), or y += a b, for a batch of products; rung `subgroup`.
 //
-// a (m,k), b (k,n)  packed into texels by `pack`: a by rows, b by columns
+// a (m,k), b (k,n)  packed into texels by `gemm_pack`: a by rows, b by columns
 // y (m,n)           row-major f32, `y_row` elements from row to row; bias (n), added where p.bias is 1
 //
 // One workgroup is one subgroup of eight lanes and computes ROWS (16 or 32) rows by 64 columns of y. Lane l holds
