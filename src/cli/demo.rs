@@ -34,7 +34,7 @@ use crate::train::{FeatureSamples, Fit, History, ImageSamples, Samples, interrup
 /// Example: frostline demo --out runs/demo
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Images in DATA/train/<class> and DATA/val/<class>
+    /// Images in DATA/train/CLASS and DATA/val/CLASS
     #[arg(long, default_value = "examples/clipart8")]
     pub data: PathBuf,
     /// Pretrained VGG16 without its top

@@ -17,7 +17,7 @@ use crate::train::{Checkpoint, ImageSamples};
 pub struct Args {
     /// A checkpoint written by 'frostline train'
     pub checkpoint: PathBuf,
-    /// DATA/val/<class>/* or DATA/<class>/*
+    /// DATA/val/CLASS/* or DATA/CLASS/*
     pub data: PathBuf,
     /// Images per pass
     #[arg(long, default_value_t = 16)]

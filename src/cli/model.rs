@@ -23,7 +23,7 @@ pub struct ModelArgs {
     /// How feature maps become a vector: flatten (as in the published recipe) or avg
     #[arg(long, default_value = "flatten", value_parser = pool)]
     pub pool: Pool,
-    /// What is frozen: all (the base), none, N for Keras' layers[:N] (the input layer counts)
+    /// What is frozen: all (the base), none, N for Keras' `layers[:N]` (the input layer counts)
     #[arg(long, default_value = "all", conflicts_with = "freeze_until")]
     pub freeze: String,
     /// Freeze everything up to and including this layer, such as block3_pool

@@ -20,7 +20,7 @@ use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
 /// Example: frostline train examples/clipart8 --weights weights/vgg16_imagenet_notop.f16.safetensors --input 96
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// DATA/train/<class>/* with DATA/val/<class>/*, or DATA/<class>/*
+    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
     pub data: PathBuf,
     #[command(flatten)]
     pub model: ModelArgs,
@@ -54,7 +54,7 @@ pub struct Args {
     /// Stop at the first unreadable image instead of skipping it
     #[arg(long)]
     pub strict: bool,
-    /// Folder for the checkpoints and the history [default: runs/<data>-<model>-<number>]
+    /// Folder for the checkpoints and the history [default: runs/DATA-MODEL-NUMBER]
     #[arg(long)]
     pub out: Option<PathBuf>,
 }
