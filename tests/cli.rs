@@ -196,6 +196,9 @@ fn unknown_names_are_answered_with_the_nearest() {
     plan(&["--freeze-until", "block3_poll"]).stderr(contains("did you mean 'block3_pool'?"));
     plan(&["--freeze", "99"]).stderr(contains("use 'all'"));
     plan(&["--input", "16"]).stderr(contains("at least 32"));
+    let folder = data();
+    let mut train = train(folder.path(), &folder.path().join("out"));
+    train.args(["--optimizer", "adm"]).assert().code(1).stderr(contains("did you mean 'adam'?"));
 }
 
 #[test]

@@ -271,7 +271,6 @@ impl Demo<'_> {
         let decoder = Decoder::new(decode::Options::square(INPUT as u32))?;
         let classes = &self.data.classes;
         let count = judged.evaluation.labels.len();
-        let step = (count / SHEET_TILES).max(1);
         let tile = |i: usize| -> Result<Tile> {
             let row = &judged.evaluation.probabilities[i * classes.len()..(i + 1) * classes.len()];
             let (guess, truth) = (argmax(row), judged.evaluation.labels[i] as usize);
@@ -282,7 +281,8 @@ impl Demo<'_> {
                 good: guess == truth,
             })
         };
-        let tiles = (0..count).step_by(step).take(SHEET_TILES).map(tile).collect::<Result<Vec<_>>>()?;
+        let shown = SHEET_TILES.min(count);
+        let tiles = (0..shown).map(|i| tile(i * count / shown)).collect::<Result<Vec<_>>>()?;
         std::fs::create_dir_all(&self.args.out).map_err(Error::io("make the folder", &self.args.out))?;
         let path = self.args.out.join("predictions.png");
         sheet::save_png(&sheet::draw(&tiles, INPUT as u32, 8), &path)?;

@@ -9,10 +9,10 @@ use super::progress::{Watch, bar};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unknown};
 use crate::graph::Store;
 use crate::nn::Network;
-use crate::optim::Sgd;
+use crate::optim::{Adam, Common, RmsProp, RuleRef, Sgd};
 use crate::train::pretrained::initialise;
 use crate::train::transfer::{Staged, stage};
 use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
@@ -39,12 +39,18 @@ pub struct Args {
     /// Learning rate
     #[arg(long, default_value_t = 0.001)]
     pub lr: f32,
+    /// sgd, adam or rmsprop, with Keras' settings; adam with --weight-decay is AdamW
+    #[arg(long, default_value = "sgd")]
+    pub optimizer: String,
     /// Momentum of SGD
     #[arg(long, default_value_t = 0.9)]
     pub momentum: f32,
     /// Nesterov's form of momentum
     #[arg(long)]
     pub nesterov: bool,
+    /// Decoupled: each step takes this share, times the learning rate, off each weight
+    #[arg(long, default_value_t = 0.0)]
+    pub weight_decay: f32,
     /// Seed of initial values, order, dropout and split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -83,6 +89,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 }
 
 fn check(args: &Args) -> Result<()> {
+    rule(args)?;
     if args.epochs == 0 || args.batch == 0 {
         return Err(Error::Usage("--epochs and --batch take at least 1".into()));
     }
@@ -127,6 +134,17 @@ impl Start {
             }
         }
     }
+}
+
+fn rule(args: &Args) -> Result<RuleRef> {
+    let common = Common { weight_decay: args.weight_decay, clip_value: None };
+    common.check()?;
+    Ok(match args.optimizer.as_str() {
+        "sgd" => Arc::new(Sgd { momentum: args.momentum, nesterov: args.nesterov, common }),
+        "adam" => Arc::new(Adam { common, ..Adam::default() }),
+        "rmsprop" => Arc::new(RmsProp { common, ..RmsProp::default() }),
+        other => return Err(unknown("optimizer", other, &["sgd", "adam", "rmsprop"])),
+    })
 }
 
 fn out_folder(args: &Args) -> Result<PathBuf> {
@@ -212,12 +230,11 @@ fn fit(
     memory: u64,
     out: &Path,
 ) -> Result<History> {
-    let rule = Sgd { momentum: args.momentum, nesterov: args.nesterov, ..Sgd::default() };
     let fit = Fit {
         graph: &staged.graph,
         train: &*staged.train,
         val: staged.val.as_deref(),
-        rule: Arc::new(rule),
+        rule: rule(args)?,
         epochs: args.epochs,
         batch: args.batch,
         learning_rate: args.lr,

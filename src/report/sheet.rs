@@ -27,7 +27,9 @@ const BAD: Rgb<u8> = Rgb([190, 40, 40]);
 /// Draws `tiles` of `side` pixels in rows of `columns`.
 pub fn draw(tiles: &[Tile], side: u32, columns: u32) -> RgbImage {
     let rows = (tiles.len() as u32).div_ceil(columns);
-    let (cell_w, cell_h) = (side + GAP, side + GAP + 2 * LINE);
+    let longest = tiles.iter().flat_map(|tile| &tile.caption).map(|text| text.chars().count() as u32).max();
+    let width = side.max(8 * longest.unwrap_or(0));
+    let (cell_w, cell_h) = (width + GAP, side + GAP + 2 * LINE);
     let mut sheet = RgbImage::from_pixel(columns * cell_w + GAP, rows * cell_h + GAP, PAPER);
     for (i, tile) in (0u32..).zip(tiles) {
         let (x, y) = (GAP + i % columns * cell_w, GAP + i / columns * cell_h);
@@ -35,8 +37,8 @@ pub fn draw(tiles: &[Tile], side: u32, columns: u32) -> RgbImage {
             sheet.put_pixel(x + j % side, y + j / side, Rgb([rgb[0], rgb[1], rgb[2]]));
         }
         let colour = if tile.good { GOOD } else { BAD };
-        write(&mut sheet, &tile.caption[0], (x, y + side + 3), side, INK);
-        write(&mut sheet, &tile.caption[1], (x, y + side + 3 + LINE), side, colour);
+        write(&mut sheet, &tile.caption[0], (x, y + side + 3), width, INK);
+        write(&mut sheet, &tile.caption[1], (x, y + side + 3 + LINE), width, colour);
     }
     sheet
 }
