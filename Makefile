@@ -40,8 +40,10 @@ release: toolchain
 	@$(CARGO) build --release
 	@scripts/adapter.sh $(TARGET)/release/frostline
 
+# Built as the tests build it: their dependencies switch on features of shared crates, and a plain build would
+# compile all of those a second time.
 debug: toolchain
-	@$(CARGO) build
+	@$(CARGO) test --no-run
 	@scripts/adapter.sh $(TARGET)/debug/frostline
 
 toolchain:
