@@ -145,10 +145,7 @@ impl Op for Conv2d {
 
     fn params(&self, x: &[Shape]) -> Vec<ParamSpec> {
         let kernel = [self.kernel[0], self.kernel[1], x[0].last(), self.filters];
-        let fans = Some(fused::fans(&kernel));
-        let kernel = ParamSpec { name: "kernel", shape: Shape::new(&kernel), fans };
-        let bias = ParamSpec { name: "bias", shape: Shape::new(&[self.filters]), fans: None };
-        if self.bias { vec![kernel, bias] } else { vec![kernel] }
+        fused::params(&kernel, self.bias)
     }
 
     fn macs(&self, x: &[Shape]) -> u64 {
@@ -178,9 +175,8 @@ impl Op for Conv2d {
 
     fn backward(&self, site: &Site, wants: &Wants) -> Lowered {
         let mut out = Lowered::default();
-        if self.relu && wants.any() {
-            let part = if wants.d_params.contains(&true) { Part::DW } else { Part::DX };
-            out.push(fused::relu_mask(site, part));
+        if self.relu {
+            fused::mask_gradient(site, wants, &mut out);
         }
         if wants.d_params[0] {
             match site.rungs.d_w {

@@ -2,10 +2,20 @@
 
 use crate::gpu::Kernel;
 use crate::ops::step::flat_grid;
-use crate::ops::{Lowered, Operand, Part, Site, Step, Word, pieces};
+use crate::ops::{Lowered, Operand, ParamSpec, Part, Site, Step, Wants, Word, pieces};
+use crate::shape::Shape;
 
-/// `d_y` is zeroed in place where `y` is not positive: the ReLU's derivative, read from its output.
-pub fn relu_mask(site: &Site, part: Part) -> Step {
+/// `d_y` is zeroed in place where `y` is not positive: the ReLU's derivative, read from its output. No step where
+/// nobody wants a gradient.
+pub fn mask_gradient(site: &Site, wants: &Wants, out: &mut Lowered) {
+    if !wants.any() {
+        return;
+    }
+    let part = if wants.d_params.contains(&true) { Part::DW } else { Part::DX };
+    out.push(relu_mask(site, part));
+}
+
+fn relu_mask(site: &Site, part: Part) -> Step {
     let count = site.y.numel();
     let kernel = Kernel::new("relu", include_str!("../../shaders/relu.wgsl"), "mask").piece(pieces::INDEX);
     Step::new(kernel, part)
@@ -46,8 +56,16 @@ pub fn bias_gradient(site: &Site, index: usize, out: &mut Lowered) {
     );
 }
 
+/// A kernel whose last two dimensions are (in, out), and its bias where there is one.
+pub fn params(kernel: &[usize], bias: bool) -> Vec<ParamSpec> {
+    let kernel_spec = ParamSpec { name: "kernel", shape: Shape::new(kernel), fans: Some(fans(kernel)) };
+    let units = kernel[kernel.len() - 1];
+    let bias_spec = ParamSpec { name: "bias", shape: Shape::new(&[units]), fans: None };
+    if bias { vec![kernel_spec, bias_spec] } else { vec![kernel_spec] }
+}
+
 /// Glorot's fans of a kernel whose last two dimensions are (in, out).
-pub fn fans(kernel: &[usize]) -> (u64, u64) {
+fn fans(kernel: &[usize]) -> (u64, u64) {
     let field: usize = kernel[..kernel.len() - 2].iter().product();
     let [fan_in, fan_out] = [kernel[kernel.len() - 2], kernel[kernel.len() - 1]];
     ((field * fan_in) as u64, (field * fan_out) as u64)

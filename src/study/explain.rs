@@ -62,8 +62,8 @@ impl Explanation {
         Explanation {
             batch,
             micro_batch: plan.settings.batch,
-            totals: totals(graph, plan, &rows),
-            nothing_frozen: totals(full_graph, full, &self::rows(full_graph, full, batch)),
+            totals: totals(plan, &rows),
+            nothing_frozen: totals(full, &self::rows(full_graph, full, batch)),
             rows,
         }
     }
@@ -108,7 +108,7 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize) -> Vec<Row> {
     nodes.map(row).collect()
 }
 
-fn totals(_graph: &Graph, plan: &Plan, rows: &[Row]) -> Totals {
+fn totals(plan: &Plan, rows: &[Row]) -> Totals {
     let sum = |of: fn(&Row) -> u64| rows.iter().map(of).sum::<u64>();
     let trainable = rows.iter().filter(|row| row.trainable).map(|row| row.parameters).sum();
     let parameters = sum(|row| row.parameters);
