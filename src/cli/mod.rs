@@ -4,9 +4,11 @@ pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod model;
+pub mod optimizer;
 pub mod plan;
 pub mod predict;
 pub mod progress;
+pub mod run_folder;
 pub mod train;
 
 use std::sync::Arc;

@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::model::{ModelArgs, weights_path};
+use super::optimizer::OptimizerArgs;
 use super::progress::{Watch, bar};
+use super::run_folder::{self, BEST, LAST};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
-use crate::error::{Error, Result, unknown};
+use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::nn::Network;
-use crate::optim::{Adam, Common, RmsProp, RuleRef, Sgd};
 use crate::train::pretrained::initialise;
 use crate::train::transfer::{Staged, stage};
 use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
@@ -36,21 +37,8 @@ pub struct Args {
     /// Images per step
     #[arg(long, default_value_t = 16)]
     pub batch: usize,
-    /// Learning rate
-    #[arg(long, default_value_t = 0.001)]
-    pub lr: f32,
-    /// sgd, adam or rmsprop, with Keras' settings; adam with --weight-decay is AdamW
-    #[arg(long, default_value = "sgd")]
-    pub optimizer: String,
-    /// Momentum of SGD
-    #[arg(long, default_value_t = 0.9)]
-    pub momentum: f32,
-    /// Nesterov's form of momentum
-    #[arg(long)]
-    pub nesterov: bool,
-    /// Decoupled: each step takes this share, times the learning rate, off each weight
-    #[arg(long, default_value_t = 0.0)]
-    pub weight_decay: f32,
+    #[command(flatten)]
+    pub optimizer: OptimizerArgs,
     /// Seed of initial values, order, dropout and split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -79,7 +67,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
     start.fill(&mut store, weights.as_deref(), args.seed)?;
-    let out = out_folder(args)?;
+    let out = run_folder::make(args.out.as_deref(), &args.data, &args.model.model)?;
     interrupt::listen();
     describe(shared, &data, &start.network, &out);
     let (loaders, staged) = prepare(args, shared, &data, &start.network, &mut store, memory)?;
@@ -89,12 +77,9 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 }
 
 fn check(args: &Args) -> Result<()> {
-    rule(args)?;
+    args.optimizer.check()?;
     if args.epochs == 0 || args.batch == 0 {
         return Err(Error::Usage("--epochs and --batch take at least 1".into()));
-    }
-    if !(args.lr.is_finite() && args.lr > 0.0) {
-        return Err(Error::Usage(format!("--lr {} is not a positive number; try 0.001", args.lr)));
     }
     Ok(())
 }
@@ -134,30 +119,6 @@ impl Start {
             }
         }
     }
-}
-
-fn rule(args: &Args) -> Result<RuleRef> {
-    let common = Common { weight_decay: args.weight_decay, clip_value: None };
-    common.check()?;
-    Ok(match args.optimizer.as_str() {
-        "sgd" => Arc::new(Sgd { momentum: args.momentum, nesterov: args.nesterov, common }),
-        "adam" => Arc::new(Adam { common, ..Adam::default() }),
-        "rmsprop" => Arc::new(RmsProp { common, ..RmsProp::default() }),
-        other => return Err(unknown("optimizer", other, &["sgd", "adam", "rmsprop"])),
-    })
-}
-
-fn out_folder(args: &Args) -> Result<PathBuf> {
-    let out = match &args.out {
-        Some(out) => out.clone(),
-        None => {
-            let name = args.data.file_name().map_or("data".into(), |name| name.to_string_lossy());
-            let numbered = (1..).map(|i| PathBuf::from(format!("runs/{name}-{}-{i}", args.model.model)));
-            numbered.into_iter().find(|path| !path.exists()).expect("some number is free")
-        }
-    };
-    std::fs::create_dir_all(&out).map_err(Error::io("make the folder", &out))?;
-    Ok(out)
 }
 
 fn describe(shared: &Shared, data: &Dataset, network: &Network, out: &Path) {
@@ -234,10 +195,10 @@ fn fit(
         graph: &staged.graph,
         train: &*staged.train,
         val: staged.val.as_deref(),
-        rule: rule(args)?,
+        rule: args.optimizer.rule()?,
         epochs: args.epochs,
         batch: args.batch,
-        learning_rate: args.lr,
+        learning_rate: args.optimizer.lr,
         seed: args.seed,
         memory,
     };
@@ -256,9 +217,6 @@ fn fit(
     };
     fit.run(store, &mut Watch::new(args.epochs, staged.train.len(), shared.quiet, save))
 }
-
-const BEST: &str = "best.safetensors";
-const LAST: &str = "last.safetensors";
 
 fn report_unreadable(loader: &Loader) {
     let unreadable = loader.unreadable();
@@ -287,7 +245,7 @@ fn finish(args: &Args, shared: &Shared, result: Result<History>, out: &Path) -> 
             args.data.display(),
             kept(LAST),
             args.model.freeze,
-            args.lr
+            args.optimizer.lr
         ))),
         Err(error) => Err(error),
     }
