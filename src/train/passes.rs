@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::data::augmentation::Augmentation;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, ReadBack};
 use crate::graph::draft::Role;
@@ -11,6 +12,7 @@ use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId};
 use crate::nn::network::Ends;
 use crate::ops::Now;
 use crate::optim::RuleRef;
+use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
 
@@ -23,6 +25,7 @@ pub struct Passes {
     program: Program,
     ends: Ends,
     input: ValueId,
+    feeder: Feeder,
     classes: usize,
     /// Samples of one pass.
     micro: usize,
@@ -64,11 +67,17 @@ impl Passes {
         let program = Program::new(graph, plan, store)?;
         let ones = vec![1f32; micro];
         program.feed(ends.weights, bytemuck::cast_slice(&ones));
-        Ok(Passes { device, program, ends, input, classes, micro, under_way: VecDeque::new() })
+        let feeder = Feeder::new(graph, None);
+        Ok(Passes { device, program, ends, input, feeder, classes, micro, under_way: VecDeque::new() })
     }
 
     pub fn plan(&self) -> &Plan {
         self.program.plan()
+    }
+
+    /// Switches the draws of augmenting ops on; without them images stay as they are.
+    pub fn augment(&mut self, augmentation: &Augmentation) {
+        self.feeder = Feeder::new(self.program.graph(), Some(augmentation.clone()));
     }
 
     /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
@@ -82,11 +91,11 @@ impl Passes {
         for (index, first) in (0..n).step_by(self.micro).enumerate() {
             let last = (first + self.micro).min(n);
             now.first_sample = first as u32;
-            let labels = &batch.labels[first..last];
             self.program.feed(self.input, &batch.bytes()[first * width..last * width]);
-            self.program.feed(self.ends.labels, bytemuck::cast_slice(labels));
+            let whole = Whole { bytes: batch.bytes(), labels: &batch.labels };
+            self.feeder.feed(&self.program, whole, first..last, &now);
             self.program.run(last - first, &now, index)?;
-            self.queue_results(labels.to_vec());
+            self.queue_results(batch.labels[first..last].to_vec());
         }
         self.program.update(&now)
     }
