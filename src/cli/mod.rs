@@ -10,6 +10,7 @@ pub mod predict;
 pub mod progress;
 pub mod run_folder;
 pub mod train;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -55,6 +56,8 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Serve the page of a run while it goes on
+    Watch(watch::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
 }
@@ -72,6 +75,7 @@ impl Cli {
             Command::Train(args) => train::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Watch(args) => watch::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
         }
     }
