@@ -11,6 +11,7 @@ pub mod predict;
 pub mod progress;
 pub mod run_folder;
 pub mod train;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -58,6 +59,8 @@ pub enum Command {
     Predict(predict::Args),
     /// Draw what augmentation makes of an image, as a contact sheet
     Augment(augment::Args),
+    /// Serve the page of a run while it goes on
+    Watch(watch::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
 }
@@ -76,6 +79,7 @@ impl Cli {
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
+            Command::Watch(args) => watch::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
         }
     }
