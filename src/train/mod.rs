@@ -11,6 +11,7 @@ pub mod metrics;
 pub mod passes;
 pub mod pretrained;
 pub mod samples;
+pub mod scores;
 pub mod transfer;
 
 pub use checkpoint::Checkpoint;
