@@ -1,9 +1,11 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod cache;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod features;
 pub mod model;
 pub mod optimizer;
 pub mod plan;
@@ -57,6 +59,8 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Write what a layer makes of a folder of images to a file
+    Features(features::Args),
     /// Draw what augmentation makes of an image, as a contact sheet
     Augment(augment::Args),
     /// Serve the page of a run while it goes on
@@ -78,6 +82,7 @@ impl Cli {
             Command::Train(args) => train::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Features(args) => features::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
+use super::cache::CacheArgs;
 use super::model::{ModelArgs, weights_path};
 use super::optimizer::OptimizerArgs;
 use super::progress::{Watch, bar};
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::nn::Network;
 use crate::train::pretrained::initialise;
-use crate::train::transfer::{Staged, stage};
+use crate::train::transfer::{Staged, Staging, stage};
 use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
 
 /// Example: frostline train examples/clipart8 --weights weights/vgg16_imagenet_notop.f16.safetensors --input 96
@@ -39,6 +40,8 @@ pub struct Args {
     pub batch: usize,
     #[command(flatten)]
     pub optimizer: OptimizerArgs,
+    #[command(flatten)]
+    pub cache: CacheArgs,
     /// Seed of initial values, order, dropout and split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -165,20 +168,14 @@ fn prepare<'a>(
     let samples = |loader: &Arc<Loader>| ImageSamples(loader.clone());
     let all = data.train.len() + data.val.len();
     let progress = bar("features", all, shared.quiet);
-    let staged = stage(
-        &network.graph,
-        store,
-        samples(&train),
-        val.as_ref().map(samples),
-        args.batch,
-        memory,
-        |done| progress.set_position(done as u64),
-    )?;
+    let (batch, cache) = (args.batch, args.cache.open(shared));
+    let staging = Staging { batch, memory, cache, variants: None };
+    let (first, second) = (samples(&train), val.as_ref().map(samples));
+    let staged = stage(&network.graph, store, first, second, &staging, |done| {
+        progress.set_position(done as u64);
+    })?;
     progress.finish_and_clear();
-    match &staged.cached {
-        Some(layer) => shared.say(format_args!("cached    {layer}: everything up to it ran once per image")),
-        None => shared.say(format_args!("cached    nothing: every layer runs in every epoch")),
-    }
+    shared.say(format_args!("cached    {}", staged.about));
     Ok((std::iter::once(train).chain(val).collect(), staged))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unknown};
 use crate::nn::Preprocessing;
 use crate::ops::conv2d::{Conv2d, Padding};
 use crate::ops::dense::Dense;
@@ -88,6 +88,22 @@ pub struct Architecture {
     pub layers: Vec<Layer>,
     /// How many of `layers` are the base; the rest is the head.
     pub base: usize,
+}
+
+impl Architecture {
+    /// The base up to and including `layer`, with another head on it.
+    ///
+    /// # Errors
+    /// No layer of the base has this name, or a head that makes no sense.
+    pub fn ending_at(&self, layer: &str, head: &Head) -> Result<Architecture> {
+        let base = &self.layers[..self.base];
+        let names: Vec<&str> = base.iter().map(|layer| layer.name.as_str()).collect();
+        let last = names.iter().position(|name| *name == layer);
+        let last = last.ok_or_else(|| unknown("layer", layer, &names))?;
+        let mut layers = base[..=last].to_vec();
+        layers.extend(head.layers()?);
+        Ok(Architecture { layers, base: last + 1, ..self.clone() })
+    }
 }
 
 /// How feature maps become a vector.

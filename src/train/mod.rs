@@ -3,6 +3,8 @@
 pub mod augment;
 pub mod checkpoint;
 pub mod evaluate;
+pub mod feature_cache;
+pub mod feature_file;
 pub mod features;
 pub mod fit;
 pub mod history;
