@@ -193,7 +193,7 @@ fn a_budget_that_holds_not_even_one_image_is_refused() {
     let folder = data();
     let mut command = train(folder.path(), &folder.path().join("run"), 1);
     command.args(["--memory", "1M"]);
-    fails(command, &["--memory", "1.0 MiB", "smaller --input"]);
+    fails(command, &["a single sample", "--memory", "smaller --input"]);
 }
 
 #[test]
