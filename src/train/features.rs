@@ -8,7 +8,7 @@ use crate::data::augmentation::Augmentation;
 use crate::data::draw::Draw;
 use crate::error::{Error, Result};
 use crate::graph::draft::Role;
-use crate::graph::fit::fit;
+use crate::graph::fit::fit_beside;
 use crate::graph::{Graph, Param, Program, Settings, Store, ValueId};
 use crate::ops::Now;
 use crate::train::augment::Feeder;
@@ -48,7 +48,7 @@ impl Extractor {
         let input = prefix.inputs().next();
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
         let settings = Settings { batch, outputs: vec![output], ..Settings::default() };
-        let plan = fit(prefix, store.device().caps(), settings, memory)?;
+        let plan = fit_beside(prefix, store, settings, memory)?;
         let batch = plan.settings.batch;
         let shape = prefix.values[value.0].shape.dims()[1..].to_vec();
         let width = shape.iter().product();
