@@ -1,11 +1,11 @@
 //! Parse, call one function, print errors.
 
 use clap::Parser;
-use frostline::cli::Cli;
+use frostline::cli::{Cli, presets};
 
 fn main() -> std::process::ExitCode {
     quiet_layers();
-    match Cli::parse().run() {
+    match Cli::parse_from(presets::expand(std::env::args_os().collect())).run() {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
