@@ -42,7 +42,8 @@ pub struct Shared {
     /// Adapter to use: part of its NAME, its INDEX in 'frostline doctor', or 'cpu' for the software driver
     #[arg(long, global = true, env = "FROSTLINE_ADAPTER", default_value = "auto")]
     pub adapter: String,
-    /// Most device memory to plan for, such as 2G or 600M [default: 80 % of what is available on a CPU adapter]
+    /// Most device memory to take, such as 2G or 600M [default: 80 % of the memory that is available, or 90 % of what
+    /// a GPU's driver grants]
     #[arg(long, global = true, value_parser = bytes)]
     pub memory: Option<u64>,
     /// Print only results and errors
@@ -111,9 +112,9 @@ impl Shared {
         Ok(Arc::new(device))
     }
 
-    /// Bytes that plans on this device may take.
+    /// Bytes that a run may take of this device.
     pub fn budget(&self, device: &Device) -> u64 {
-        crate::gpu::memory::budget(self.memory, device.caps())
+        device.budget(self.memory)
     }
 
     /// Prints a line for people; nothing under `--quiet`.

@@ -14,7 +14,7 @@ use crate::train::history::{EpochRow, History};
 use crate::train::interrupt;
 use crate::train::metrics::Metrics;
 use crate::train::monitor::Monitor;
-use crate::train::passes::Passes;
+use crate::train::passes::{self, Passes};
 use crate::train::plateau::Plateau;
 use crate::train::progress::{InEpoch, Progress};
 use crate::train::receipt::fingerprint;
@@ -40,7 +40,7 @@ pub struct Fit<'a> {
     /// Says which epoch is the best.
     pub monitor: Monitor,
     pub seed: u64,
-    /// Bytes that the plans may take.
+    /// Bytes that the device may hold.
     pub memory: u64,
 }
 
@@ -117,7 +117,7 @@ impl<'a> Fit<'a> {
             // A stage begins with a clean optimizer, whatever an earlier one left on the device.
             store.forget(is_state);
         }
-        let mut trainer = Passes::new(self.graph, store, self.batch, Some(self.rule.clone()), self.memory)?;
+        let mut trainer = self.trainer(store, progress)?;
         if !self.augmentation.is_none() {
             trainer.augment(&self.augmentation);
         }
@@ -137,10 +137,22 @@ impl<'a> Fit<'a> {
         Ok(())
     }
 
+    /// Runs over micro-batches of the size that the stage began with: another one would round its sums differently.
+    fn trainer(&self, store: &mut Store, progress: &mut Progress) -> Result<Passes> {
+        let rule = Some(self.rule.clone());
+        if let Some(micro) = progress.in_stage.micro {
+            return Passes::in_parts(self.graph, store, self.batch, micro, rule);
+        }
+        let evaluation = if self.val.is_some() { passes::least_evaluation(self.graph, store)? } else { 0 };
+        let memory = self.memory.saturating_sub(evaluation);
+        let trainer = Passes::new(self.graph, store, self.batch, rule, memory)?;
+        progress.in_stage.micro = Some(trainer.plan().settings.batch);
+        Ok(trainer)
+    }
+
     fn evaluator(&self, trainer: &Passes, store: &mut Store) -> Result<Evaluator> {
-        let plan = trainer.plan();
-        let left = self.memory.saturating_sub(plan.memory().total()).max(self.memory / 4);
-        let mut evaluator = Evaluator::new(self.graph, store, plan.settings.batch, left)?;
+        let batch = trainer.plan().settings.batch;
+        let mut evaluator = Evaluator::new(self.graph, store, batch, self.memory)?;
         if self.augment_validation {
             evaluator.augment(&self.augmentation);
         }

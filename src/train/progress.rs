@@ -25,6 +25,8 @@ pub struct InStage {
     pub epochs: usize,
     /// Steps of the optimizer.
     pub iteration: u32,
+    /// Samples of one pass; `None` before the first step.
+    pub micro: Option<usize>,
     /// The full learning rate as plateaus have left it; `None` before the first step.
     pub rate: Option<f32>,
     pub waiting: Waiting,
