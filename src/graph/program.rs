@@ -165,8 +165,9 @@ impl Program {
     /// The plan has no such tensor.
     pub fn read(&self, role: Role, elements: u64) -> Result<Vec<f32>> {
         let buffer = self.buffer(role).expect("a tensor of this plan");
-        let bytes = self.device.download(buffer, 0, elements * 4)?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        let mut values = vec![0f32; elements as usize];
+        self.device.download_into(buffer, 0, bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
     }
 }
 

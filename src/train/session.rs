@@ -147,7 +147,7 @@ impl Session {
             stopping: run.stopping,
             monitor: run.monitor,
             seed: run.seed,
-            memory: run.memory(),
+            memory: staged.memory,
             ..Fit::new(&staged.graph, &*staged.train, run.optimizer.rule())
         }
     }
