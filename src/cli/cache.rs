@@ -1,13 +1,12 @@
 //! The options of the feature cache.
 
 use super::{Shared, bytes};
-use crate::data::augmentation::Augmentation;
 use crate::error::Result;
 use crate::train::feature_cache::FeatureCache;
-use crate::train::transfer::Variants;
 
 /// Where the results of frozen layers stay from one run to the next.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Feature cache")]
 pub struct CacheArgs {
     /// Most bytes of the feature cache in the user's cache folder, such as 20G; 0 for none
     #[arg(long, value_parser = bytes, default_value = "10G")]
@@ -25,11 +24,5 @@ impl CacheArgs {
         }
         let cache: Result<FeatureCache> = FeatureCache::of_user(self.cache_limit);
         cache.inspect_err(|error| shared.say(format_args!("warning   no feature cache: {error}"))).ok()
-    }
-
-    /// The fixed variants of `augmentation`, where they are asked for and there is any.
-    pub fn variants(&self, augmentation: &Augmentation, seed: u64) -> Option<Variants> {
-        let count = self.cache_augment.filter(|count| *count > 0 && !augmentation.is_none())?;
-        Some(Variants { augmentation: augmentation.clone(), seed: seed as u32, count })
     }
 }

@@ -37,6 +37,15 @@ impl Minibatch {
             Values::Features(values) => bytemuck::cast_slice(values),
         }
     }
+
+    /// How many places of `order`, from its first on, this batch used up: its samples, and unreadable ones among them.
+    pub fn span(&self, order: &[u32]) -> usize {
+        let last = match &self.values {
+            Values::Pixels(_) => order.iter().position(|place| Some(place) == self.indices.last()),
+            Values::Features(_) => None,
+        };
+        last.map_or(self.len(), |last| last + 1)
+    }
 }
 
 pub type Minibatches<'a> = Box<dyn Iterator<Item = Result<Minibatch>> + 'a>;
@@ -162,7 +171,8 @@ impl Samples for FeatureSamples {
     }
 }
 
-/// Several variants of the same samples; each visit takes one of them, by the sample and its place in the order.
+/// Several variants of the same samples. Each visit takes one of them, by the sample and by the last of the order, which
+/// an epoch that goes on in its middle shares with the whole one.
 pub struct FixedVariants(Vec<FeatureSamples>);
 
 impl FixedVariants {
@@ -188,14 +198,15 @@ impl Samples for FixedVariants {
 
     fn batches(&self, order: Vec<u32>) -> Result<Minibatches<'_>> {
         let batch = self.0[0].batch.max(1);
-        let variant = move |place: usize, index: u32| {
-            let word = pcg4d([index, place as u32, 0, 0])[0];
+        let last = order.last().copied().unwrap_or_default();
+        let variant = move |index: u32| {
+            let word = pcg4d([index, last, 0, 0])[0];
             &self.0[(u64::from(word) * self.0.len() as u64 >> 32) as usize]
         };
         let starts = (0..order.len()).step_by(batch);
         Ok(Box::new(starts.map(move |start| {
             let places = start..(start + batch).min(order.len());
-            let rows = places.clone().flat_map(|place| variant(place, order[place]).row(order[place]));
+            let rows = order[places.clone()].iter().flat_map(|&index| variant(index).row(index));
             let values = Values::Features(rows.copied().collect());
             let indices = order[places].to_vec();
             Ok(Minibatch { values, labels: indices.iter().map(|&i| self.class(i)).collect(), indices })
