@@ -25,6 +25,16 @@ pub fn bar(label: &str, images: usize, quiet: bool) -> ProgressBar {
         .with_prefix(label.to_owned())
 }
 
+/// A spinner that names what is being done; silent where there is no terminal or under `--quiet`.
+pub fn steps(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}
+
 /// Shows a run and calls `save` after each epoch.
 pub struct Watch<F> {
     pub epochs: usize,

@@ -7,6 +7,8 @@
 pub mod cases;
 pub mod conv2d;
 pub mod dense;
+pub mod deviations;
+pub mod differences;
 pub mod dropout;
 pub mod flatten;
 pub mod fused;

@@ -5,6 +5,7 @@ pub mod clip;
 mod flat;
 pub mod rmsprop;
 pub mod sgd;
+pub mod trial;
 
 use std::fmt;
 use std::sync::Arc;
