@@ -1,6 +1,6 @@
 //! Reading results without stalling: the copy is queued now and collected when it is wanted.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{Buffer, Device};
 
 /// Bytes on their way back from the device.
@@ -41,10 +41,10 @@ impl ReadBack {
     /// The device was lost.
     pub fn wait(self, device: &Device) -> Result<Vec<u8>> {
         let until = wgpu::PollType::Wait { submission_index: Some(self.submission), timeout: None };
-        device.raw.poll(until).map_err(|e| Error::Device(e.to_string()))?;
+        device.raw.poll(until).map_err(|e| device.error(e))?;
         device.check()?;
         let view = self.staging.slice(..).get_mapped_range();
-        let view = view.map_err(|e| Error::Device(format!("cannot read back: {e}")))?;
+        let view = view.map_err(|e| device.error(e))?;
         Ok(view[..self.bytes].to_vec())
     }
 }
