@@ -2,17 +2,22 @@
 
 pub mod augment;
 pub mod check;
+pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod explain;
+pub mod fitting;
 pub mod kernel;
+pub mod lr_find;
 pub mod model;
 pub mod optimizer;
 pub mod plan;
 pub mod predict;
+pub mod presets;
 pub mod progress;
 pub mod run_folder;
+pub mod setup;
 pub mod train;
 pub mod watch;
 
@@ -66,6 +71,8 @@ pub enum Command {
     Kernel(kernel::Args),
     /// Train on a folder of images
     Train(train::Args),
+    /// Find the learning rates that a setting bears, with a plot
+    LrFind(lr_find::Args),
     /// Measure a checkpoint on a folder of images
     Eval(eval::Args),
     /// Classify images with a checkpoint
@@ -76,6 +83,8 @@ pub enum Command {
     Watch(watch::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
 }
 
 impl Cli {
@@ -92,11 +101,13 @@ impl Cli {
             Command::Explain(args) => explain::run(args, shared),
             Command::Kernel(args) => kernel::run(args, shared),
             Command::Train(args) => train::run(args, shared),
+            Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
+            Command::Completions(args) => completions::run(args),
         }
     }
 }

@@ -190,14 +190,6 @@ impl Device {
         self.pipelines.get(&self.raw, immediates, kernel, slots, build)
     }
 
-    /// Reads `bytes` bytes from `offset`, after everything submitted so far.
-    ///
-    /// # Errors
-    /// The device was lost.
-    pub fn download(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
-        self.read_later(&[(buffer, offset, bytes)]).wait(self)
-    }
-
     /// Waits for everything submitted so far.
     ///
     /// # Errors

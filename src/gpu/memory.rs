@@ -1,18 +1,18 @@
 //! How much memory a run may plan for.
 
-use crate::gpu::{Buffer, Class, Device};
+use crate::gpu::{Buffer, Device};
 
 /// The smallest piece that is asked for when a driver is asked how much it grants.
 const LEAST: u64 = 16 << 20;
 
 impl Device {
     /// Bytes that a run may take of this device: what was asked for, else 80 % of the memory that is available where
-    /// the device lives in the machine's own memory, else 90 % of what the driver grants now.
+    /// the device lives in the machine's memory, else 90 % of what the driver grants now.
     pub fn budget(&self, asked: Option<u64>) -> u64 {
-        match (asked, self.caps().class) {
-            (Some(bytes), _) => bytes,
-            (None, Class::Cpu | Class::Integrated) => available_memory() / 5 * 4,
-            (None, _) => self.grants(u64::MAX) / 10 * 9,
+        match asked {
+            Some(bytes) => bytes,
+            None if self.caps().shares_memory() => available_memory() / 5 * 4,
+            None => self.grants(u64::MAX) / 10 * 9,
         }
     }
 

@@ -81,7 +81,7 @@ impl Search<'_> {
         Err(Error::TooLarge {
             what: format!("a pass over {samples}"),
             needed,
-            limit_name: "the memory budget (--memory)",
+            limit_name: "what is left of the memory budget (--memory)",
             limit: self.memory,
             cure: "use a smaller --input or head, or freeze more layers".to_owned(),
         })

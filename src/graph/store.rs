@@ -72,12 +72,23 @@ impl Store {
     pub fn read(&self, name: &str) -> Result<Vec<f32>> {
         let missing = || Error::Usage(format!("no tensor '{name}' on the device"));
         let buffer = self.buffers.get(name).ok_or_else(missing)?;
-        let bytes = self.device.download(buffer, 0, buffer.bytes())?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        let mut values = vec![0f32; (buffer.bytes() / 4) as usize];
+        self.device.download_into(buffer, 0, bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
     }
 
     /// Forgets the tensors whose name `drop` picks; their memory is freed with the last program that uses them.
     pub fn forget(&mut self, drop: impl Fn(&str) -> bool) {
         self.buffers.retain(|name, _| !drop(name));
     }
+}
+
+/// The name under which the i-th optimizer state of `param` is kept.
+pub fn state_name(param: &str, i: usize) -> String {
+    format!("{param}:state{i}")
+}
+
+/// Whether [`state_name`] made this name.
+pub fn is_state(name: &str) -> bool {
+    name.contains(":state")
 }
