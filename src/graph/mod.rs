@@ -4,6 +4,7 @@ pub mod builder;
 pub mod cut;
 pub mod draft;
 pub mod fit;
+pub mod fuse;
 pub mod grad;
 pub mod interpreter;
 pub mod plan;

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Caps, Form};
 use crate::graph::builder::Graph;
 use crate::graph::draft::{Draft, DraftTensor, Owner, PlannedStep, Role};
+use crate::graph::fuse::Inside;
 use crate::graph::slots::{self, Lifetime, Slot};
 use crate::ops::{Access, Rung, Word};
 use crate::optim::RuleRef;
@@ -57,6 +58,8 @@ pub struct Plan {
     pub body: Vec<PlannedStep>,
     /// Once per whole batch, where gradients accumulate.
     pub updates: Vec<PlannedStep>,
+    /// Nodes whose work the steps of others do.
+    pub inside: Vec<Inside>,
 }
 
 /// Planned device bytes by purpose.
@@ -99,6 +102,7 @@ impl Plan {
             prologue,
             body,
             updates: draft.updates,
+            inside: draft.inside,
             settings,
             caps: caps.clone(),
         })

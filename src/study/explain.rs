@@ -18,6 +18,8 @@ pub struct Row {
     pub output: String,
     pub parameters: u64,
     pub trainable: bool,
+    /// The layer whose kernels do this one's work as well.
+    pub inside: Option<String>,
     /// Floating-point operations of one step.
     pub forward_flops: u64,
     pub backward_flops: u64,
@@ -87,6 +89,10 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize) -> Vec<Row> {
     let sweep = Sweep::of(graph);
     let kept = plan.kept(graph);
     let nodes = graph.nodes.iter().zip(&sweep.nodes).enumerate();
+    let host = |i| {
+        let inside = plan.inside.iter().find(|inside| inside.node.0 == i)?;
+        Some(graph.nodes[inside.host.0].name.clone())
+    };
     let row = |(i, (node, decision)): (usize, (&crate::graph::Node, &crate::graph::grad::NodeSweep))| {
         let shapes = graph.x_shapes(node, batch);
         let flops = 2 * node.op.macs(&shapes);
@@ -98,6 +104,7 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize) -> Vec<Row> {
             output: Shape::to_string(&graph.shape(node.y, batch)),
             parameters: node.params.iter().map(numel).sum(),
             trainable: graph.trains(node),
+            inside: host(i),
             forward_flops: flops,
             backward_flops: flops * gradients,
             d_w: decision.d_w.clone(),
@@ -135,16 +142,17 @@ impl fmt::Display for Explanation {
 }
 
 fn line(row: &Row) -> [String; 9] {
-    let state = match (row.parameters, row.trainable) {
-        (0, _) => "-",
-        (_, true) => "trains",
-        (_, false) => "frozen",
+    let state = match (&row.inside, row.parameters, row.trainable) {
+        (Some(host), ..) => format!("in {host}"),
+        (_, 0, _) => "-".into(),
+        (_, _, true) => "trains".into(),
+        (_, _, false) => "frozen".into(),
     };
     [
         row.layer.clone(),
         row.output.clone(),
         if row.parameters == 0 { "-".into() } else { thousands(row.parameters) },
-        state.into(),
+        state,
         gflop(row.forward_flops),
         gflop(row.backward_flops),
         decision(&row.d_w),
