@@ -8,7 +8,7 @@ use frostline::gpu::device::Restrict;
 use frostline::ops::cases::{self, Case};
 use frostline::ops::conv2d::Conv2d;
 use frostline::ops::trial::{self, Comparison};
-use frostline::ops::{MaxPool2d, Part, Rung, Rungs, Site, SoftmaxCrossEntropy};
+use frostline::ops::{MaxPool2d, Part, Rung, Rungs, SoftmaxCrossEntropy};
 use support::device;
 
 /// Largest relative distance from the reference, three times and more what was measured: 3e-7 for sums of products,
@@ -25,14 +25,7 @@ fn tolerance(kind: &str, rungs: Rungs) -> f64 {
 /// Each rung that some part can take; parts that cannot take it stay on their default.
 fn rungs(case: &Case) -> Vec<Rungs> {
     let first = Rungs::all(Rung::Naive);
-    let site = Site {
-        x: &case.x,
-        y: case.y(),
-        caps: device().caps(),
-        rungs: first,
-        training: true,
-        layer: trial::LAYER,
-    };
+    let site = case.site(device().caps(), first);
     let of = |part| case.op.rungs(part, &site);
     let (forward, d_x, d_w) = (of(Part::Forward), of(Part::DX), of(Part::DW));
     let pick = |known: &[Rung], rung| if known.contains(&rung) { rung } else { known[0] };

@@ -1,7 +1,7 @@
 //! The plain-loop references are the specification: central differences prove each one's backward pass. No device.
 
+use frostline::ops::cases::LAYER;
 use frostline::ops::cases::{self, Case, Inputs};
-use frostline::ops::trial::LAYER;
 use frostline::ops::{Array, Given};
 
 const STEP: f64 = 1e-5;

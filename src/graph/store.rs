@@ -1,20 +1,25 @@
-//! What outlives a program on the device: parameters, optimizer state, and results of prologues, shared by name.
+//! What outlives a program on the device: parameters, optimizer state, and results of prologues, shared by name; and
+//! the choice of its kernels.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Device, Form};
+use crate::graph::choices::Choices;
 
-/// Named device tensors. Programs for training, evaluation and prediction over one store see the same weights.
+/// Named device tensors. Programs for training, evaluation and prediction over one store see the same weights, and run
+/// on the same choice of kernels.
 pub struct Store {
     device: Arc<Device>,
+    /// Rungs for programs over this store, instead of the ops' defaults: what tuning found, or a receipt says.
+    pub choices: Choices,
     buffers: HashMap<String, Arc<Buffer>>,
 }
 
 impl Store {
     pub fn new(device: Arc<Device>) -> Store {
-        Store { device, buffers: HashMap::new() }
+        Store { device, choices: Choices::default(), buffers: HashMap::new() }
     }
 
     pub fn device(&self) -> &Arc<Device> {

@@ -4,15 +4,12 @@ use std::ops::{Deref, DerefMut};
 
 use crate::error::{Error, Result};
 use crate::gpu::Device;
-use crate::ops::cases::{Case, Inputs};
+use crate::ops::cases::{Case, Inputs, LAYER};
 use crate::ops::guarded::Guarded;
 use crate::ops::reference::Given;
 use crate::ops::{Dtype, Lowered, Operand, Rungs, Site, Wants};
 
 pub use crate::ops::guarded::Comparison;
-
-/// The layer's number in a trial, which random numbers are keyed by.
-pub const LAYER: u32 = 1;
 
 /// One op on one device, its tensors placed between guard words.
 pub struct Trial<'a> {
@@ -25,7 +22,7 @@ impl<'a> Trial<'a> {
     /// # Errors
     /// The device has no memory left.
     pub fn new(device: &'a Device, case: &'a Case, rungs: Rungs, inputs: &Inputs) -> Result<Trial<'a>> {
-        let site = Site { x: &case.x, y: case.y(), caps: device.caps(), rungs, training: true, layer: LAYER };
+        let site = case.site(device.caps(), rungs);
         let mut guarded = Guarded::new(device);
         for (i, x) in inputs.x.iter().enumerate() {
             guarded.place(Operand::X(i), x.shape, case.op.input_dtype(i), Some(x))?;

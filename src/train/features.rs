@@ -34,7 +34,8 @@ impl Extractor {
         let output = Role::Activation(prefix.root(value, false));
         let input = prefix.inputs().next();
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let settings = Settings { batch, outputs: vec![output], ..Settings::default() };
+        let choices = store.choices.clone();
+        let settings = Settings { batch, outputs: vec![output], choices, ..Settings::default() };
         let plan = fit(prefix, store.device().caps(), settings, memory)?;
         let batch = plan.settings.batch;
         let width = prefix.values[value.0].shape.numel() as usize;

@@ -56,7 +56,9 @@ impl Passes {
         let input = graph.inputs().find(|v| *v != ends.labels && *v != ends.weights);
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
         let outputs = vec![ends.losses, ends.probabilities];
-        let settings = Settings { batch, training: rule.is_some(), rule, outputs, ..Settings::default() };
+        let choices = store.choices.clone();
+        let settings =
+            Settings { batch, training: rule.is_some(), rule, outputs, choices, ..Settings::default() };
         let plan = fit(graph, device.caps(), settings, memory)?;
         let micro = plan.settings.batch;
         let logits = graph.nodes[ends.loss.0].x[0];
