@@ -1,5 +1,6 @@
 //! The command line: parse, call one function per subcommand, print.
 
+pub mod bench;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
@@ -55,6 +56,8 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Time kernels and whole steps on this adapter, each compared with its reference first
+    Bench(bench::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
 }
@@ -72,6 +75,7 @@ impl Cli {
             Command::Train(args) => train::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Bench(args) => bench::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
         }
     }

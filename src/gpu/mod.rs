@@ -10,6 +10,7 @@ pub mod launch;
 pub mod memory;
 pub mod pipeline;
 pub mod read_back;
+pub mod timer;
 
 pub use buffer::{Buffer, Form};
 pub use caps::{Caps, Class};
@@ -18,3 +19,4 @@ pub use kernel::{Kernel, Piece};
 pub use launch::Launch;
 pub use pipeline::Pipeline;
 pub use read_back::ReadBack;
+pub use timer::Clock;

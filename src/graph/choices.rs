@@ -50,8 +50,8 @@ impl Choices {
     }
 }
 
-/// `conv2d 56x56x128 -> 56x56x256 3x3x128x256 d_w`
-fn key(op: &dyn Op, site: &Site, part: Part) -> String {
+/// What a choice is about: `conv2d 56x56x128 -> 56x56x256 3x3x128x256 d_w`.
+pub fn key(op: &dyn Op, site: &Site, part: Part) -> String {
     let params = op.params(site.x);
     let kernel = params.first().map_or(String::new(), |kernel| format!(" {}", kernel.shape));
     format!("{} {} -> {}{kernel} {}", op.kind(), sample(&site.x[0]), sample(&site.y), part.name())
