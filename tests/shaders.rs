@@ -8,6 +8,7 @@ use frostline::ops::cases::{self, Case};
 use frostline::ops::{Access, Part, Rung, Rungs, Step, Wants};
 use frostline::optim::{self, clip};
 use frostline::shape::Shape;
+use frostline::study::roofline;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
 /// WebGPU's guaranteed limits, a software driver, a GPU.
@@ -52,6 +53,7 @@ fn all_steps() -> Vec<Step> {
             all.extend(shapes.iter().flat_map(|&shape| rule.lower(shape, &caps).steps));
         }
         all.extend(clip::by_norm(1.0, &shapes, &caps).steps);
+        all.extend(roofline::steps(&caps));
     }
     let mut seen = HashSet::new();
     all.retain(|step| seen.insert(step.kernel.clone()));

@@ -9,10 +9,11 @@ use crate::study::bench::{self, Bench, Change, Options, Record, Verdict};
 /// Example: frostline bench --filter conv2d/forward
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Measure every shape on every rung, the naive one too; without it a selection that takes a minute or two
+    /// Measure every shape on every rung, the naive one too. Without it: the fast rungs, on a few shapes that take a minute
+    /// or two, or on those that --filter names
     #[arg(long)]
     pub full: bool,
-    /// Measure only lines that contain TEXT, out of everything: 'conv2d/d_w', '1x14x14x512', 'winograd4', 'step/'
+    /// Measure only lines that contain TEXT, whatever their shape: 'conv2d/d_w', '1x14x14x512', 'winograd4', 'step/'
     #[arg(long, value_name = "TEXT")]
     pub filter: Option<String>,
     /// Print 'name shape variant' of everything that can be measured, and measure nothing

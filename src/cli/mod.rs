@@ -8,9 +8,11 @@ pub mod model;
 pub mod optimizer;
 pub mod plan;
 pub mod predict;
+pub mod profile;
 pub mod progress;
 pub mod run_folder;
 pub mod train;
+pub mod tune;
 
 use std::sync::Arc;
 
@@ -19,6 +21,7 @@ use clap::{Parser, Subcommand};
 use crate::error::Result;
 use crate::gpu::Device;
 use crate::gpu::adapter::Choice;
+use crate::weights::fetch::cache_folder;
 
 /// Transfer learning on any GPU: a folder of images in, a trusted model out.
 #[derive(Debug, Parser)]
@@ -58,6 +61,8 @@ pub enum Command {
     Predict(predict::Args),
     /// Time kernels and whole steps on this adapter, each compared with its reference first
     Bench(bench::Args),
+    /// Time every dispatch of a training run, by layer and part
+    Profile(profile::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
 }
@@ -76,6 +81,7 @@ impl Cli {
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
             Command::Bench(args) => bench::run(args, shared),
+            Command::Profile(args) => profile::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
         }
     }
@@ -91,7 +97,10 @@ impl Shared {
     /// # Errors
     /// No adapter fits.
     pub fn open(&self) -> Result<Arc<Device>> {
-        let device = Device::open(&self.choice())?;
+        let mut device = Device::open(&self.choice())?;
+        if let Ok(folder) = cache_folder() {
+            device.keep_pipelines(&folder);
+        }
         self.say(format_args!("adapter   {} ({})", device.info(), device.why()));
         Ok(Arc::new(device))
     }

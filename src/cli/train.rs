@@ -8,6 +8,7 @@ use super::model::{ModelArgs, weights_path};
 use super::optimizer::OptimizerArgs;
 use super::progress::{Watch, bar};
 use super::run_folder::{self, BEST, LAST};
+use super::tune::TuneArgs;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
@@ -39,6 +40,8 @@ pub struct Args {
     pub batch: usize,
     #[command(flatten)]
     pub optimizer: OptimizerArgs,
+    #[command(flatten)]
+    pub tune: TuneArgs,
     /// Seed of initial values, order, dropout and split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -67,6 +70,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
     start.fill(&mut store, weights.as_deref(), args.seed)?;
+    args.tune.apply(&start.network.graph, &mut store, shared)?;
     let out = run_folder::make(args.out.as_deref(), &args.data, &args.model.model)?;
     interrupt::listen();
     describe(shared, &data, &start.network, &out);

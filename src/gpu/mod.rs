@@ -5,6 +5,7 @@ mod advice;
 pub mod buffer;
 pub mod caps;
 pub mod device;
+mod disk;
 pub mod kernel;
 pub mod launch;
 pub mod memory;

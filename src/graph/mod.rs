@@ -12,6 +12,7 @@ pub mod program;
 pub mod slots;
 pub mod store;
 pub mod text;
+pub mod watch;
 
 pub use builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
 pub use choices::Choices;

@@ -2,7 +2,9 @@
 
 pub mod bench;
 pub mod bound;
+pub mod cost;
 pub mod explain;
+pub mod profile;
 pub mod roofline;
 pub mod timing;
 pub mod tune;

@@ -10,7 +10,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::gpu::{Class, Device, Form};
+use crate::gpu::{Class, Device, Form, Launch};
 use crate::graph::{Choices, Graph, Node, Sweep, choices};
 use crate::ops::{Case, Lowered, Part, Rung, Rungs};
 use crate::study::bound::{Bound, lower};
@@ -49,7 +49,8 @@ impl FromStr for Level {
 const MOST_CANDIDATES: usize = 12;
 /// Counted runs of each candidate, after two that are not.
 const RUNS: usize = 5;
-/// A candidate that takes so many times the fastest one's time in its first run is not run again.
+/// A candidate that takes so many times the fastest one's time in its first run is not run again; it still wins if none of
+/// the others computes rightly.
 const HOPELESS: f64 = 8.0;
 /// A default that is slower than the fastest by less stays: that much is noise.
 const WORTH: f64 = 0.97;
@@ -112,12 +113,12 @@ fn one(
 ) -> Result<Rung> {
     let site = case.site(device.caps(), Rungs::all(Rung::Naive));
     let key = choices::key(&*case.op, &site, part);
-    let candidates = candidates(device, case, part, level);
-    let kernels = known::hash(candidates.iter().flat_map(|candidate| &candidate.lowered.steps));
+    let all = candidates(device, case, part, Level::Full);
+    let kernels = known::hash(all.iter().flat_map(|candidate| &candidate.lowered.steps));
     if let Some(finding) = known.get(&key, &kernels, level) {
         return Ok(finding.rung);
     }
-    let timed = race(device, case, candidates)?;
+    let timed = race(device, case, candidates(device, case, part, level))?;
     let rung = winner(device, case, part, &key, &timed)?;
     let ms = timed.iter().map(|(candidate, times)| (candidate.rung, times.median() * 1e3)).collect();
     let finding = Finding { rung, level, kernels, ms };
@@ -157,27 +158,45 @@ fn fits(device: &Device, lowered: &Lowered) -> bool {
 
 /// Times the candidates in turns, so that whatever else the machine does slows all of them alike; the fastest first.
 fn race(device: &Device, case: &Case, candidates: Vec<Candidate>) -> Result<Vec<(Candidate, Times)>> {
-    let mut runners = Vec::new();
+    let mut runners: Vec<Runner> = Vec::new();
     for candidate in candidates {
-        let mut bound = Bound::of(device, case)?;
-        let launches = bound.prepare(&candidate.lowered)?;
+        // The launches keep their tensors alive.
+        let launches = Bound::of(device, case)?.prepare(&candidate.lowered)?;
         device.wait()?;
         device.time(&launches)?;
         let first = device.time(&launches)?;
-        runners.push((candidate, bound, launches, first, Times::default()));
+        runners.push(Runner { candidate, launches, first, times: Times::default() });
     }
-    let best = runners.iter().map(|runner| runner.3).fold(f64::INFINITY, f64::min);
-    runners.retain(|runner| runner.3 <= best * HOPELESS);
+    let best = runners.iter().map(|runner| runner.first).fold(f64::INFINITY, f64::min);
+    let (hopeless, mut others): (Vec<Runner>, Vec<Runner>) =
+        runners.into_iter().partition(|runner| runner.first > best * HOPELESS);
     for _ in 0..RUNS {
-        for (_, _, launches, _, times) in &mut runners {
-            times.add(device.time(launches)?);
+        for runner in &mut others {
+            runner.times.add(device.time(&runner.launches)?);
         }
     }
-    let mut timed: Vec<(Candidate, Times)> =
-        runners.into_iter().map(|(candidate, _, _, _, times)| (candidate, times)).collect();
+    let all = others.into_iter().chain(hopeless.into_iter().map(Runner::once));
+    let mut timed: Vec<(Candidate, Times)> = all.map(|runner| (runner.candidate, runner.times)).collect();
     // Stable, so that the default comes first among equals.
     timed.sort_by(|a, b| a.1.median().total_cmp(&b.1.median()));
     Ok(timed)
+}
+
+/// A candidate ready to run.
+struct Runner {
+    candidate: Candidate,
+    launches: Vec<Launch>,
+    /// Seconds of the first run behind the one that warms up.
+    first: f64,
+    times: Times,
+}
+
+impl Runner {
+    /// Its first run stands for all.
+    fn once(mut self) -> Self {
+        self.times.add(self.first);
+        self
+    }
 }
 
 /// The fastest that matches the reference; or the op's default, if it matches and is hardly slower.

@@ -73,6 +73,10 @@ impl Passes {
         self.program.plan()
     }
 
+    pub fn program_mut(&mut self) -> &mut Program {
+        &mut self.program
+    }
+
     /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
     ///
     /// # Errors

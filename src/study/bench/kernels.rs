@@ -6,9 +6,10 @@ use super::record::{Record, Work};
 use super::{Bench, LEAST_RUNS, SECONDS};
 use crate::error::Result;
 use crate::gpu::Device;
-use crate::ops::{Case, Dtype, Part, Rung, Rungs, cases};
+use crate::ops::{Case, Part, Rung, Rungs, cases};
 use crate::shape::Shape;
 use crate::study::bound::{Bound, lower};
+use crate::study::cost::Cost;
 use crate::study::timing::{Times, sample};
 use crate::study::verify;
 
@@ -23,7 +24,7 @@ pub fn run(bench: &mut Bench) -> Result<usize> {
     for of in cases::bench() {
         let wanted: Vec<Kernel> = kernels(bench.device, &of.case)
             .into_iter()
-            .filter(|kernel| bench.selects(&kernel.work.label(), of.quick && kernel.quick))
+            .filter(|kernel| bench.selects(&kernel.work.label(), of.quick, kernel.fast))
             .collect();
         if wanted.is_empty() {
             continue;
@@ -46,8 +47,8 @@ struct Kernel {
     part: Part,
     rungs: Rungs,
     work: Work,
-    /// No slower than the naive rung is expected to be.
-    quick: bool,
+    /// Expected to be faster than the naive rung here, or the only one.
+    fast: bool,
 }
 
 fn kernels(device: &Device, case: &Case) -> Vec<Kernel> {
@@ -61,7 +62,7 @@ fn kernels(device: &Device, case: &Case) -> Vec<Kernel> {
         let fast = able.iter().position(|rung| *rung == Rung::Naive).unwrap_or(able.len()).max(1);
         for (i, &rung) in able.iter().enumerate() {
             let rungs = everywhere(case, device, rung);
-            all.push(Kernel { part, rungs, work: work(case, part, rung), quick: i < fast });
+            all.push(Kernel { part, rungs, work: work(case, part, rung), fast: i < fast });
         }
     }
     all
@@ -77,21 +78,16 @@ fn everywhere(case: &Case, device: &Device, rung: Rung) -> Rungs {
     Rungs { forward: pick(Part::Forward), d_x: pick(Part::DX), d_w: pick(Part::DW) }
 }
 
-/// Names a kernel and counts its operations, by the direct method, and the bytes of its tensors, each once.
 fn work(case: &Case, part: Part, rung: Rung) -> Work {
-    let params = case.op.params(&case.x);
-    let floats = |shape: &Shape| Dtype::F32.bytes(shape.numel());
-    let inputs = |i: usize| case.op.input_dtype(i).bytes(case.x[i].numel());
-    let x: u64 = (0..case.x.len()).map(inputs).sum();
-    let w: u64 = params.iter().map(|param| floats(&param.shape)).sum();
-    let aux = case.op.aux(&case.x).map_or(0, |(shape, dtype)| dtype.bytes(shape.numel()));
-    let shapes = case.name();
+    let cost = Cost::of(&*case.op, &case.x, &case.y(), part);
+    let kernel = case.op.params(&case.x).first().map(|kernel| kernel.shape);
+    let shapes: Vec<String> = case.x.iter().chain(&kernel).map(Shape::to_string).collect();
     Work {
         name: format!("{}/{}", case.op.kind(), part.name()),
-        shape: shapes.split_once(' ').map_or("", |(_, shapes)| shapes).to_owned(),
+        shape: shapes.join(" "),
         variant: rung.name().to_owned(),
-        flops: 2 * case.op.macs(&case.x),
-        bytes: Some(x + w + floats(&case.y()) + aux),
+        flops: cost.flops,
+        bytes: Some(cost.bytes),
     }
 }
 

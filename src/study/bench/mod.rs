@@ -19,9 +19,10 @@ pub use record::Record;
 /// What to measure.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Every shape and every rung, instead of a selection that takes a minute or two.
+    /// Every shape, and every rung, the naive one too.
     pub full: bool,
-    /// Only what has this in `name shape variant`, out of everything.
+    /// Only what has this in `name shape variant`, out of every shape. Without `full` or a filter: a few shapes that take
+    /// a minute or two.
     pub filter: Option<String>,
     /// Rungs of whole steps, instead of the ops' defaults.
     pub choices: Choices,
@@ -70,11 +71,13 @@ impl<'a> Bench<'a> {
         }
     }
 
-    fn selects(&self, label: &str, quick: bool) -> bool {
-        match &self.options.filter {
+    /// `stands_for_others` tells a shape that is always measured, `fast` a rung that is.
+    fn selects(&self, label: &str, stands_for_others: bool, fast: bool) -> bool {
+        let named = match &self.options.filter {
             Some(filter) => label.contains(filter.as_str()),
-            None => quick || self.options.full,
-        }
+            None => stands_for_others || self.options.full,
+        };
+        named && (fast || self.options.full)
     }
 
     /// Takes note of what does not match; `true` if it does.

@@ -93,7 +93,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<usize> {
     let (mut selected, mut checked) = (0, HashMap::new());
     for sized in all() {
         let work = sized.work(variant)?;
-        if !bench.selects(&work.label(), sized.quick) {
+        if !bench.selects(&work.label(), sized.quick, true) {
             continue;
         }
         selected += 1;

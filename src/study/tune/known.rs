@@ -19,7 +19,7 @@ pub struct Finding {
     pub level: Level,
     /// Hash of the kernels that competed: when one is edited, the finding no longer counts.
     pub kernels: String,
-    /// Median milliseconds of each rung that was not hopeless.
+    /// Median milliseconds of each rung.
     pub ms: BTreeMap<Rung, f64>,
 }
 
