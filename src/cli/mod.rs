@@ -1,5 +1,6 @@
 //! The command line: parse, call one function per subcommand, print.
 
+pub mod augment;
 pub mod bench;
 pub mod demo;
 pub mod doctor;
@@ -13,6 +14,7 @@ pub mod progress;
 pub mod run_folder;
 pub mod train;
 pub mod tune;
+pub mod watch;
 
 use std::sync::Arc;
 
@@ -39,7 +41,8 @@ pub struct Shared {
     /// Adapter to use: part of its NAME, its INDEX in 'frostline doctor', or 'cpu' for the software driver
     #[arg(long, global = true, env = "FROSTLINE_ADAPTER", default_value = "auto")]
     pub adapter: String,
-    /// Most device memory to plan for, such as 2G or 600M [default: 80 % of what is available on a CPU adapter]
+    /// Most device memory to take, such as 2G or 600M [default: 80 % of the memory that is available, or 90 % of what
+    /// a GPU's driver grants]
     #[arg(long, global = true, value_parser = bytes)]
     pub memory: Option<u64>,
     /// Print only results and errors
@@ -59,6 +62,10 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Draw what augmentation makes of an image, as a contact sheet
+    Augment(augment::Args),
+    /// Serve the page of a run while it goes on
+    Watch(watch::Args),
     /// Time kernels and whole steps on this adapter, each compared with its reference first
     Bench(bench::Args),
     /// Time every dispatch of a training run, by layer and part
@@ -80,6 +87,8 @@ impl Cli {
             Command::Train(args) => train::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Augment(args) => augment::run(args, shared),
+            Command::Watch(args) => watch::run(args, shared),
             Command::Bench(args) => bench::run(args, shared),
             Command::Profile(args) => profile::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
@@ -105,9 +114,9 @@ impl Shared {
         Ok(Arc::new(device))
     }
 
-    /// Bytes that plans on this device may take.
+    /// Bytes that a run may take of this device.
     pub fn budget(&self, device: &Device) -> u64 {
-        crate::gpu::memory::budget(self.memory, device.caps())
+        device.budget(self.memory)
     }
 
     /// Prints a line for people; nothing under `--quiet`.

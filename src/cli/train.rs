@@ -75,7 +75,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     interrupt::listen();
     describe(shared, &data, &start.network, &out);
     let (loaders, staged) = prepare(args, shared, &data, &start.network, &mut store, memory)?;
-    let result = fit(args, shared, &start, &staged, &mut store, memory, &out);
+    let result = fit(args, shared, &start, &staged, &mut store, &out);
     loaders.iter().for_each(|loader| report_unreadable(loader));
     finish(args, shared, result, &out)
 }
@@ -192,7 +192,6 @@ fn fit(
     start: &Start,
     staged: &Staged,
     store: &mut Store,
-    memory: u64,
     out: &Path,
 ) -> Result<History> {
     let fit = Fit {
@@ -204,7 +203,7 @@ fn fit(
         batch: args.batch,
         learning_rate: args.optimizer.lr,
         seed: args.seed,
-        memory,
+        memory: staged.memory,
     };
     let mut so_far = History::default();
     let save = |store: &Store, row: &EpochRow, best: bool| {

@@ -8,10 +8,11 @@ pub mod device;
 mod disk;
 pub mod kernel;
 pub mod launch;
-pub mod memory;
+mod memory;
 pub mod pipeline;
 pub mod read_back;
 pub mod timer;
+mod upload;
 
 pub use buffer::{Buffer, Form};
 pub use caps::{Caps, Class};

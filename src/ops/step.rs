@@ -213,6 +213,10 @@ impl Step {
     }
 }
 
+/// Software drivers end the loops of a kernel silently after 65,535 iterations, nested ones together: no loop whose
+/// length comes from a shape is longer than this, which leaves room for the loops around it.
+pub const LONGEST_LOOP: usize = 60 << 10;
+
 /// Invocations of one group of the kernels that compute one element per invocation; `SIZE` in their WGSL.
 pub const FLAT_SIZE: u64 = 64;
 

@@ -10,7 +10,7 @@ use crate::train::evaluate::Evaluator;
 use crate::train::history::{EpochRow, History};
 use crate::train::interrupt;
 use crate::train::metrics::Metrics;
-use crate::train::passes::Passes;
+use crate::train::passes::{self, Passes};
 use crate::train::samples::Samples;
 
 /// A training run over a graph with a loss.
@@ -23,7 +23,7 @@ pub struct Fit<'a> {
     pub batch: usize,
     pub learning_rate: f32,
     pub seed: u64,
-    /// Bytes that the plans may take.
+    /// Bytes that the device may hold.
     pub memory: u64,
 }
 
@@ -49,10 +49,14 @@ impl Fit<'_> {
     pub fn run(&self, store: &mut Store, observer: &mut dyn Observer) -> Result<History> {
         // A run begins with a clean optimizer, whatever an earlier one left on the device.
         store.forget(|name| name.contains(":state"));
-        let mut trainer = Passes::new(self.graph, store, self.batch, Some(self.rule.clone()), self.memory)?;
-        let left = self.memory.saturating_sub(trainer.plan().memory().total()).max(self.memory / 4);
+        let evaluation = if self.val.is_some() { passes::least_evaluation(self.graph, store)? } else { 0 };
+        let memory = self.memory.saturating_sub(evaluation);
+        let mut trainer = Passes::new(self.graph, store, self.batch, Some(self.rule.clone()), memory)?;
         let mut evaluator = match self.val {
-            Some(_) => Some(Evaluator::new(self.graph, store, trainer.plan().settings.batch, left)?),
+            Some(_) => {
+                let batch = trainer.plan().settings.batch;
+                Some(Evaluator::new(self.graph, store, batch, self.memory)?)
+            }
             None => None,
         };
         let (mut history, mut iteration) = (History::default(), 0);

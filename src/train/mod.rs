@@ -1,5 +1,6 @@
 //! Training: samples in, a checkpoint out.
 
+pub mod augment;
 pub mod checkpoint;
 pub mod evaluate;
 pub mod features;

@@ -3,14 +3,16 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::data::augmentation::Augmentation;
 use crate::error::{Error, Result};
-use crate::gpu::{Device, ReadBack};
+use crate::gpu::{Caps, Device, ReadBack};
 use crate::graph::draft::Role;
-use crate::graph::fit::fit;
-use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId};
+use crate::graph::fit::{fit_beside, largest};
+use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId, program};
 use crate::nn::network::Ends;
 use crate::ops::Now;
 use crate::optim::RuleRef;
+use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
 
@@ -23,6 +25,7 @@ pub struct Passes {
     program: Program,
     ends: Ends,
     input: ValueId,
+    feeder: Feeder,
     classes: usize,
     /// Samples of one pass.
     micro: usize,
@@ -39,8 +42,8 @@ pub struct PassResult {
 }
 
 impl Passes {
-    /// Plans and binds `graph` for batches of `batch`; trains where there is a rule. `memory` bounds the plan in bytes;
-    /// a batch that does not fit is split into micro-batches of equal size whose gradients accumulate.
+    /// Plans and binds `graph` for batches of `batch`; trains where there is a rule. `memory` bounds the bytes of the
+    /// whole device; a batch that does not fit is split into micro-batches of equal size whose gradients accumulate.
     ///
     /// # Errors
     /// Not even a single sample fits, with the cure; or the device refuses.
@@ -52,21 +55,18 @@ impl Passes {
         memory: u64,
     ) -> Result<Passes> {
         let device = store.device().clone();
-        let ends = Ends::of(graph).ok_or_else(|| Error::Usage("this graph has no loss".into()))?;
+        let ends = ends(graph)?;
         let input = graph.inputs().find(|v| *v != ends.labels && *v != ends.weights);
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let outputs = vec![ends.losses, ends.probabilities];
-        let choices = store.choices.clone();
-        let settings =
-            Settings { batch, training: rule.is_some(), rule, outputs, choices, ..Settings::default() };
-        let plan = fit(graph, device.caps(), settings, memory)?;
+        let plan = fit_beside(graph, store, settings(ends, batch, rule), memory)?;
         let micro = plan.settings.batch;
         let logits = graph.nodes[ends.loss.0].x[0];
         let classes = graph.values[logits.0].shape.last();
         let program = Program::new(graph, plan, store)?;
         let ones = vec![1f32; micro];
         program.feed(ends.weights, bytemuck::cast_slice(&ones));
-        Ok(Passes { device, program, ends, input, classes, micro, under_way: VecDeque::new() })
+        let feeder = Feeder::new(graph, None);
+        Ok(Passes { device, program, ends, input, feeder, classes, micro, under_way: VecDeque::new() })
     }
 
     pub fn plan(&self) -> &Plan {
@@ -75,6 +75,11 @@ impl Passes {
 
     pub fn program_mut(&mut self) -> &mut Program {
         &mut self.program
+    }
+
+    /// Switches the draws of augmenting ops on; without them images stay as they are.
+    pub fn augment(&mut self, augmentation: &Augmentation) {
+        self.feeder = Feeder::new(self.program.graph(), Some(augmentation.clone()));
     }
 
     /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
@@ -88,11 +93,11 @@ impl Passes {
         for (index, first) in (0..n).step_by(self.micro).enumerate() {
             let last = (first + self.micro).min(n);
             now.first_sample = first as u32;
-            let labels = &batch.labels[first..last];
             self.program.feed(self.input, &batch.bytes()[first * width..last * width]);
-            self.program.feed(self.ends.labels, bytemuck::cast_slice(labels));
+            let whole = Whole { bytes: batch.bytes(), labels: &batch.labels };
+            self.feeder.feed(&self.program, whole, first..last, &now);
             self.program.run(last - first, &now, index)?;
-            self.queue_results(labels.to_vec());
+            self.queue_results(batch.labels[first..last].to_vec());
         }
         self.program.update(&now)
     }
@@ -123,6 +128,33 @@ impl Passes {
         }
         Ok(done)
     }
+}
+
+fn ends(graph: &Graph) -> Result<Ends> {
+    Ends::of(graph).ok_or_else(|| Error::Usage("this graph has no loss".into()))
+}
+
+/// What to plan for a graph whose ends these are.
+fn settings(ends: Ends, batch: usize, rule: Option<RuleRef>) -> Settings {
+    let outputs = vec![ends.losses, ends.probabilities];
+    Settings { batch, training: rule.is_some(), rule, outputs, ..Settings::default() }
+}
+
+/// Bytes that evaluating `graph` one sample at a time takes beside what `store` holds.
+///
+/// # Errors
+/// A graph without a loss, or a sample that no adapter like this one holds.
+pub fn least_evaluation(graph: &Graph, store: &Store) -> Result<u64> {
+    let plan = Plan::new(graph, store.device().caps(), settings(ends(graph)?, 1, None))?;
+    Ok(program::allocates(graph, &plan, store))
+}
+
+/// The largest batch, `most` at most, whose training step runs in one pass within `memory` bytes. No device.
+///
+/// # Errors
+/// Not even one sample fits, with the cure.
+pub fn largest_batch(graph: &Graph, caps: &Caps, rule: RuleRef, most: usize, memory: u64) -> Result<usize> {
+    Ok(largest(graph, caps, settings(ends(graph)?, most, Some(rule)), memory)?.settings.batch)
 }
 
 impl PassResult {

@@ -115,7 +115,7 @@ fn log_ticks(low: f64, high: f64) -> ((f64, f64), Vec<f64>) {
     let (low, high) = if high > low { (low, high) } else { (low / 2.0, high * 2.0) };
     let decades = (low.log10().floor() as i32)..=(high.log10().ceil() as i32);
     let every = ((high / low).log10() / TICKS).ceil().max(1.0) as usize;
-    let fine: &[f64] = if high / low < 100.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let fine: &[f64] = if high / low < 101.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let powers = decades.step_by(every).map(|power| 10f64.powi(power));
     let ticks = powers.flat_map(|power| fine.iter().map(move |f| f * power));
     ((low, high), ticks.filter(|tick| (low * 0.999..=high * 1.001).contains(tick)).collect())

@@ -21,7 +21,7 @@ impl Frame {
         let bottom = top + height;
         let y = y.scale(ys.iter().copied(), bottom, top);
         let words = y.ticks.iter().map(|(_, words)| text_width(words)).fold(0.0, f64::max);
-        let (left, right) = (words + 10.0, WIDTH - 14.0);
+        let (left, right) = (words + 10.0, WIDTH - 20.0);
         Frame { x: x.scale(xs.iter().copied(), left, right), y, left, right, top, bottom }
     }
 

@@ -57,10 +57,10 @@ impl Render for Heat {
                     (slanted(left + side * (i as f64 + 0.5), bottom + 14.0, &shorten(name, MOST_NAME)))
                 }
             }
-            (text(centre, bottom + 0.75 * below + 30.0, "middle", "faint", &format!("{} →", self.column_label)))
+            (text(centre, bottom + 0.75 * below + 22.0, "middle", "faint", &format!("{} →", self.column_label)))
         };
         let label = format!("{} by {}", self.row_label, self.column_label);
-        root(bottom + 0.75 * below + 38.0, &label, inside)
+        root(bottom + 0.75 * below + 30.0, &label, inside)
     }
 }
 

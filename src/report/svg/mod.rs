@@ -77,7 +77,7 @@ fn number(value: f64) -> String {
 
 /// Units that `words` take at the charts' text size, on the safe side.
 fn text_width(words: &str) -> f64 {
-    7.2 * words.chars().count() as f64
+    7.8 * words.chars().count() as f64
 }
 
 /// `words`, with an ellipsis where they take more than `most` units.
@@ -123,7 +123,7 @@ mod tests {
     #[test]
     fn long_words_end_in_an_ellipsis() {
         assert_eq!(shorten("cat", 100.0), "cat");
-        assert_eq!(shorten("a very long name of a class", 72.0), "a very lo…");
+        assert_eq!(shorten("a very long name of a class", 78.0), "a very lo…");
     }
 
     #[test]
