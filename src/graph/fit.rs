@@ -16,7 +16,8 @@ pub fn fit(graph: &Graph, caps: &Caps, settings: Settings, memory: u64) -> Resul
     Search { graph, caps, memory, held: &|plan| plan.memory().total() }.fit(settings)
 }
 
-/// As [`fit`], for a device that holds something already: `memory` bounds all its bytes once the plan is bound to it.
+/// As [`fit`], on the rungs that `store` chose, for a device that holds something already: `memory` bounds all its bytes
+/// once the plan is bound to it.
 ///
 /// # Errors
 /// As [`fit`].
