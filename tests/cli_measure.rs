@@ -108,10 +108,10 @@ fn a_profile_tells_every_layer_and_part_and_leaves_two_pictures() {
     let folder = tempfile::tempdir().unwrap();
     images(folder.path());
     let (data, out) = (folder.path().to_str().unwrap(), folder.path().join("profile"));
-    let setting = ["--model", "vgg11", "--input", "32", "--batch", "3", "--steps", "2", "--freeze-until"];
+    let setting = ["--model", "vgg11", "--input", "32", "--batch", "3", "--steps", "2", "--weights", "none"];
     frostline(&["profile", data])
         .args(setting)
-        .args(["block4_pool", "--out"])
+        .args(["--freeze-until", "block4_pool", "--out"])
         .arg(&out)
         .assert()
         .success()

@@ -107,17 +107,7 @@ fn a_device_lost_in_the_middle_of_a_run_is_an_error_of_its_own() {
     let values = vec![0.5; width * 12];
     let (labels, indices) = ((0..12).map(|i| i % 2).collect(), (0..12).collect());
     let train = FeatureSamples { values, width, labels, indices, batch: 2 };
-    let fit = Fit {
-        graph: &graph,
-        train: &train,
-        val: None,
-        rule: Arc::new(Sgd::default()),
-        epochs: 3,
-        batch: 2,
-        learning_rate: 0.01,
-        seed: 1,
-        memory: u64::MAX,
-    };
+    let fit = Fit { batch: 2, ..Fit::new(&graph, &train, Arc::new(Sgd::default())) };
     let mut loses = Loses(store.device().clone());
     let error = fit.run(&mut store, &mut loses).unwrap_err();
     assert!(matches!(error, Error::DeviceLost(_)), "{error}");

@@ -8,6 +8,7 @@ use crate::weights::fetch::cache_folder;
 
 /// How kernels are chosen.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Kernels")]
 pub struct TuneArgs {
     /// Time each layer's kernels first and take the fastest: off, quick or full. What is found is kept in the user's cache
     /// folder for this adapter and driver

@@ -8,7 +8,8 @@ use crate::study::profile::{Dispatch, PARTS, Profile};
 /// then the updates.
 pub fn flame(profile: &Profile) -> Flame {
     let phases = PARTS.map(|part| phase(profile, part));
-    whole(profile, "step".to_owned(), Ink::Quiet, phases.into_iter().filter(|p| p.value > 0.0).collect())
+    let phases = phases.into_iter().filter(|phase| phase.value > 0.0).collect();
+    measured(whole(profile, "step".to_owned(), Ink::Quiet, phases))
 }
 
 fn phase(profile: &Profile, part: Part) -> Flame {
@@ -17,7 +18,12 @@ fn phase(profile: &Profile, part: Part) -> Flame {
     if part != Part::Forward {
         layers.reverse();
     }
-    whole(profile, part.name().to_owned(), ink(part), layers)
+    measured(whole(profile, part.name().to_owned(), ink(part), layers))
+}
+
+/// With its time in its name.
+fn measured(flame: Flame) -> Flame {
+    Flame { name: format!("{} {:.1} ms", flame.name, flame.value), ..flame }
 }
 
 fn layer_of(profile: &Profile, layer: &str, part: Part) -> Flame {

@@ -54,11 +54,33 @@ impl Passes {
         rule: Option<RuleRef>,
         memory: u64,
     ) -> Result<Passes> {
+        let plan = fit_beside(graph, store, settings(ends(graph)?, batch, rule), memory)?;
+        Passes::bind(graph, store, plan)
+    }
+
+    /// As [`Passes::new`], in micro-batches of `micro` samples whatever the memory.
+    ///
+    /// # Errors
+    /// The device has no memory left.
+    pub fn in_parts(
+        graph: &Graph,
+        store: &mut Store,
+        batch: usize,
+        micro: usize,
+        rule: Option<RuleRef>,
+    ) -> Result<Passes> {
+        let choices = store.choices.clone();
+        let settings =
+            Settings { updates_at_end: micro < batch, choices, ..settings(ends(graph)?, micro, rule) };
+        let plan = Plan::new(graph, store.device().caps(), settings)?;
+        Passes::bind(graph, store, plan)
+    }
+
+    fn bind(graph: &Graph, store: &mut Store, plan: Plan) -> Result<Passes> {
         let device = store.device().clone();
         let ends = ends(graph)?;
         let input = graph.inputs().find(|v| *v != ends.labels && *v != ends.weights);
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let plan = fit_beside(graph, store, settings(ends, batch, rule), memory)?;
         let micro = plan.settings.batch;
         let logits = graph.nodes[ends.loss.0].x[0];
         let classes = graph.values[logits.0].shape.last();
