@@ -1,9 +1,13 @@
 //! `frostline bench`: how fast each kernel and each whole step is on this adapter, under its measured roofline.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Shared;
+use super::tune::TuneArgs;
 use crate::error::{Error, Result};
+use crate::gpu::Device;
+use crate::graph::Store;
 use crate::study::bench::{self, Bench, Change, Options, Record, Verdict};
 
 /// Example: frostline bench --filter conv2d/forward
@@ -22,6 +26,8 @@ pub struct Args {
     /// One JSON object a line instead of the table
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub tune: TuneArgs,
     /// Compare with the JSON lines of an earlier run
     #[arg(long, value_name = "OLD.json")]
     pub compare: Option<PathBuf>,
@@ -34,7 +40,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         bench::list(&device).iter().for_each(|label| println!("{label}"));
         return Ok(());
     }
-    let options = Options { full: args.full, filter: args.filter.clone(), ..Options::default() };
+    let options = options(args, &device, shared)?;
     if !args.json {
         println!("{HEAD}");
     }
@@ -53,6 +59,19 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         }
     }
     result
+}
+
+/// The choice of kernels is for whole passes: single ones are timed on each rung anyway.
+fn options(args: &Args, device: &Arc<Device>, shared: &Shared) -> Result<Options> {
+    let mut options = Options { full: args.full, filter: args.filter.clone(), ..Options::default() };
+    let mut store = Store::new(device.clone());
+    for sized in bench::steps::all() {
+        if options.selects(&sized.label()?, sized.quick, true) {
+            args.tune.apply(&sized.graph()?, &mut store, shared)?;
+        }
+    }
+    options.choices = store.choices.clone();
+    Ok(options)
 }
 
 const HEAD: &str = "name                         shape                        rung         median ms   \

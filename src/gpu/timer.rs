@@ -57,11 +57,19 @@ impl Device {
     /// # Errors
     /// The device is lost.
     pub fn time_each(&self, launches: &[Launch]) -> Result<Vec<Span>> {
+        self.time_each_by(self.clock(), launches)
+    }
+
+    /// As [`Device::time_each`], by a clock of one's own choice; only devices with timestamps have theirs.
+    ///
+    /// # Errors
+    /// The device is lost.
+    pub fn time_each_by(&self, clock: Clock, launches: &[Launch]) -> Result<Vec<Span>> {
         let begun = Instant::now();
         let mut spans = Vec::with_capacity(launches.len());
         for some in launches.chunks(MOST_LAUNCHES) {
             let first = begun.elapsed().as_secs_f64();
-            match self.clock() {
+            match clock {
                 Clock::Host => {
                     for launch in some {
                         let start = begun.elapsed().as_secs_f64();

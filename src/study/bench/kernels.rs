@@ -24,7 +24,7 @@ pub fn run(bench: &mut Bench) -> Result<usize> {
     for of in cases::bench() {
         let wanted: Vec<Kernel> = kernels(bench.device, &of.case)
             .into_iter()
-            .filter(|kernel| bench.selects(&kernel.work.label(), of.quick, kernel.fast))
+            .filter(|kernel| bench.options.selects(&kernel.work.label(), of.quick, kernel.fast))
             .collect();
         if wanted.is_empty() {
             continue;

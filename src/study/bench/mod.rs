@@ -28,7 +28,18 @@ pub struct Options {
     pub choices: Choices,
 }
 
-/// Least and usual time of one measurement.
+impl Options {
+    /// `stands_for_others` tells a shape that is always measured, `fast` a rung that is.
+    pub fn selects(&self, label: &str, stands_for_others: bool, fast: bool) -> bool {
+        let named = match &self.filter {
+            Some(filter) => label.contains(filter.as_str()),
+            None => stands_for_others || self.full,
+        };
+        named && (fast || self.full)
+    }
+}
+
+/// Runs of one measurement, and the seconds that they may take before more are started.
 const LEAST_RUNS: usize = 5;
 const SECONDS: f64 = 1.0;
 
@@ -69,15 +80,6 @@ impl<'a> Bench<'a> {
                 wrong.join("\n  ")
             ))),
         }
-    }
-
-    /// `stands_for_others` tells a shape that is always measured, `fast` a rung that is.
-    fn selects(&self, label: &str, stands_for_others: bool, fast: bool) -> bool {
-        let named = match &self.options.filter {
-            Some(filter) => label.contains(filter.as_str()),
-            None => stands_for_others || self.options.full,
-        };
-        named && (fast || self.options.full)
     }
 
     /// Takes note of what does not match; `true` if it does.

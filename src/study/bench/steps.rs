@@ -70,8 +70,17 @@ pub fn all() -> Vec<Sized> {
 }
 
 impl Sized {
+    pub fn graph(&self) -> Result<Graph> {
+        Ok(network(&self.pass, self.side)?.graph)
+    }
+
+    /// What filters look at.
+    pub fn label(&self) -> Result<String> {
+        Ok(self.work(DEFAULT)?.label())
+    }
+
     fn work(&self, variant: &str) -> Result<Work> {
-        let graph = network(&self.pass, self.side)?.graph;
+        let graph = self.graph()?;
         Ok(Work {
             name: format!("step/vgg19/{}", self.pass.name),
             shape: format!("{0}x{1}x{1}x3", self.batch, self.side),
@@ -83,7 +92,7 @@ impl Sized {
 }
 
 pub fn list() -> Vec<String> {
-    all().iter().filter_map(|sized| Some(sized.work(DEFAULT).ok()?.label())).collect()
+    all().iter().filter_map(|sized| sized.label().ok()).collect()
 }
 
 /// Measures what is selected and gives its number.
@@ -93,7 +102,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<usize> {
     let (mut selected, mut checked) = (0, HashMap::new());
     for sized in all() {
         let work = sized.work(variant)?;
-        if !bench.selects(&work.label(), sized.quick, true) {
+        if !bench.options.selects(&sized.label()?, sized.quick, true) {
             continue;
         }
         selected += 1;
