@@ -13,8 +13,10 @@ use crate::nn::{Freeze, Network};
 use crate::optim::Sgd;
 use crate::study::explain::Explanation;
 
-/// Example: frostline plan --model vgg19 --input 256 --batch 16 --freeze 5 --head 1024,1024 --classes 16
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline plan --model vgg19 --input 256 --batch 16 --freeze 5 --head 1024,1024 --classes 16"
+)]
 pub struct Args {
     #[command(flatten)]
     pub model: ModelArgs,

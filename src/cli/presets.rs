@@ -111,6 +111,16 @@ pub fn scenarios() -> PossibleValuesParser {
     known.chain([auto]).collect::<Vec<_>>().into()
 }
 
+/// The command line with this scenario in place of `auto`.
+pub fn with_scenario(mut args: Vec<OsString>, scenario: u8) -> Vec<OsString> {
+    if let Some(at) = args.iter().position(|arg| arg == "--scenario") {
+        args[at + 1] = OsString::from(scenario.to_string());
+    } else if let Some(arg) = args.iter_mut().find(|arg| assigned(arg, "--scenario").is_some()) {
+        *arg = OsString::from(format!("--scenario={scenario}"));
+    }
+    args
+}
+
 fn find<'a>(table: &'a [Preset], name: &OsStr) -> Option<&'a Preset> {
     table.iter().find(|preset| name == preset.name)
 }
