@@ -17,13 +17,11 @@ use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::cut::split_after;
-use crate::graph::fit::fit;
-use crate::graph::{Graph, Settings, Store};
-use crate::nn::network::Ends;
+use crate::graph::{Graph, Store};
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 use crate::optim::{Adam, RuleRef};
 use crate::report::sheet::{self, Tile};
-use crate::study::explain::Explanation;
+use crate::study::explain::{Explanation, Setting};
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::features::Extractor;
 use crate::train::metrics::argmax;
@@ -237,16 +235,13 @@ impl Demo<'_> {
     }
 
     fn explain(&self, freeze: &Freeze) -> Result<Explanation> {
-        let (frozen, full) = (self.network(freeze)?.graph, self.network(&Freeze::None)?.graph);
-        let caps = crate::gpu::Caps::default();
-        let plan = |graph: &Graph| {
-            let ends = Ends::of(graph).expect("a network has a loss");
-            let outputs = vec![ends.losses, ends.probabilities];
-            let rule = Some(HEAD.rule());
-            let settings = Settings { batch: BATCH, training: true, rule, outputs, ..Settings::default() };
-            fit(graph, &caps, settings, u64::MAX)
-        };
-        Ok(Explanation::new(BATCH, (&frozen, &plan(&frozen)?), (&full, &plan(&full)?)))
+        Explanation::of(&Setting {
+            architecture: self.network(freeze)?.architecture,
+            freeze: freeze.clone(),
+            batch: BATCH,
+            rule: HEAD.rule(),
+            memory: u64::MAX,
+        })
     }
 
     /// The validation images with what the tuned network says of them.

@@ -24,6 +24,16 @@ fn style(template: &str) -> ProgressStyle {
     })
 }
 
+/// A spinner that names what is being done; silent where there is no terminal or under `--quiet`.
+pub fn steps(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}
+
 /// Shows a run.
 pub struct Watch {
     epochs: usize,
