@@ -28,7 +28,8 @@ pub const PRESETS: [Preset; 2] = [
         about: "the published recipe with its mistakes mended",
         options: "--model vgg19 --weights imagenet --input 256 --freeze 5 --head 1024,1024 --dropout 0.5,0 \
                   --preprocessing caffe --resize bilinear --batch 16 --epochs 50 --optimizer sgd --lr 0.0001 \
-                  --momentum 0.9 --patience 10",
+                  --momentum 0.9 --patience 10 --rotation-range 30 --width-shift-range 0.3 --height-shift-range 0.3 \
+                  --zoom-range 0.3 --horizontal-flip",
     },
 ];
 
