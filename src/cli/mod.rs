@@ -1,12 +1,14 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod cache;
 pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod explain;
+pub mod features;
 pub mod fitting;
 pub mod kernel;
 pub mod lr_find;
@@ -77,6 +79,8 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Write what a layer makes of a folder of images to a file
+    Features(features::Args),
     /// Draw what augmentation makes of an image, as a contact sheet
     Augment(augment::Args),
     /// Serve the page of a run while it goes on
@@ -104,6 +108,7 @@ impl Cli {
             Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Features(args) => features::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
