@@ -99,7 +99,7 @@ fn probe(run: &Run, layer: &str, images: &Dataset, store: &mut Store, memory: u6
     let stage = Stage { freeze: Freeze::All, epochs: 40, rate: 0.003 };
     let graph = setup::graph(&probe, &stage)?;
     let loaders = setup::loaders(&probe, &few)?;
-    let staged = setup::stage(&probe, &graph, &loaders, store, |_, _| ())?;
+    let staged = setup::stage(&probe, &graph, &loaders, None, store, |_, _| ())?;
     let rule = Optimizer::Adam(Adam::with_decay(0.1)).rule();
     let fit = Fit {
         val: staged.val.as_deref(),
