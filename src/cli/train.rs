@@ -9,12 +9,14 @@ use super::cache::CacheArgs;
 use super::fitting::FittingArgs;
 use super::progress::Watch;
 use super::setup::SetupArgs;
+use super::tune::TuneArgs;
 use super::{Cli, Shared, presets, run_folder};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::train::advise::advise;
 use crate::train::keeper::{BEST, LAST};
+use crate::train::setup::graph;
 use crate::train::{History, Run, Session, interrupt};
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +37,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["data", "preset", "scenario", "out", "SetupArgs", "ModelArgs", "OptimizerArgs", "FittingArgs", "Ranges"]
+        conflicts_with_all = ["data", "preset", "scenario", "out", "SetupArgs", "ModelArgs", "OptimizerArgs", "FittingArgs", "Ranges", "TuneArgs"]
     )]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
@@ -44,6 +46,8 @@ pub struct Args {
     pub fitting: FittingArgs,
     #[command(flatten)]
     pub ranges: Ranges,
+    #[command(flatten)]
+    pub tune: TuneArgs,
     #[command(flatten)]
     pub cache: CacheArgs,
     /// Augment the images that validate too, as the published recipe does
@@ -108,6 +112,9 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store)> 
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
+    for stage in &run.stages {
+        args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;
+    }
     let name = run.architecture.model.clone();
     let folder = || run_folder::make(args.out.as_deref(), data, &name);
     let session = Session::begin(run, &images, &mut store, memory, folder)?;
