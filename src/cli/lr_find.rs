@@ -11,8 +11,10 @@ use crate::report::svg::{self, Axis, Lines, Look, Series};
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
 use crate::train::{Stage, interrupt, setup};
 
-/// Example: frostline lr-find examples/clipart8 --input 64 --limit-images 64 --steps 40 --out lr.svg
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline lr-find examples/clipart8 --input 64 --limit-images 64 --steps 40 --out lr.svg"
+)]
 pub struct Args {
     /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
     pub data: PathBuf,

@@ -1,5 +1,6 @@
 //! Training: samples in, a checkpoint out.
 
+pub mod advise;
 pub mod augment;
 pub mod checkpoint;
 pub mod early_stopping;
