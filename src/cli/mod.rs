@@ -16,6 +16,7 @@ pub mod plan;
 pub mod predict;
 pub mod presets;
 pub mod progress;
+pub mod reporting;
 pub mod run_folder;
 pub mod setup;
 pub mod train;

@@ -21,6 +21,7 @@ pub mod receipt;
 pub mod run;
 pub mod samples;
 pub mod schedule;
+pub mod scores;
 pub mod session;
 pub mod setup;
 pub mod stages;
