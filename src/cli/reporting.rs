@@ -102,9 +102,10 @@ fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
     let mut network = checkpoint.network()?;
     network.graph.set_trainable(|_| false);
     // The weights of the last epoch make room for those of the best.
-    let device = store.device().clone();
+    let (device, choices) = (store.device().clone(), store.choices.clone());
     drop(store);
     let mut store = Store::new(device);
+    store.choices = choices;
     checkpoint.load(&mut *source, &mut store)?;
     let samples = ImageSamples(loader.clone());
     let found = evaluate(&network.graph, &mut store, &samples, run.batch, run.memory())?;
@@ -143,7 +144,7 @@ impl Watcher for Reporting<'_> {
         self.watcher.features(done, images);
     }
 
-    fn cached(&mut self, layer: Option<&str>) {
-        self.watcher.cached(layer);
+    fn cached(&mut self, about: &str) {
+        self.watcher.cached(about);
     }
 }

@@ -7,6 +7,7 @@ pub mod gradients;
 pub mod judge;
 pub mod page;
 pub mod picture;
+pub mod profile;
 pub mod run;
 pub mod sections;
 pub mod sheet;

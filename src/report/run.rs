@@ -2,6 +2,7 @@
 
 use crate::data::augmentation::Augmentation;
 use crate::error::Result;
+use crate::graph::Choices;
 use crate::report::page::Report;
 use crate::report::sections::setting::Fact;
 use crate::report::sections::summary::{Figure, Summary};
@@ -156,8 +157,17 @@ fn receipt(run: &Run) -> Vec<Fact> {
         facts.push(Fact::new("adapter", place.adapter.clone()));
         facts.push(Fact::new("driver", place.driver.clone()));
         facts.push(Fact::new("memory for plans", format!("{} bytes", thousands(place.memory))));
+        facts.push(Fact::new("rungs", rungs(&place.choices)));
     }
     facts
+}
+
+fn rungs(choices: &Choices) -> String {
+    let chosen: Vec<String> = choices.iter().map(|(site, rung)| format!("{site}: {}", rung.name())).collect();
+    match chosen.len() {
+        0 => "each op's default on this adapter".to_owned(),
+        _ => chosen.join("; "),
+    }
 }
 
 fn start(start: &Start) -> String {

@@ -5,6 +5,8 @@ pub mod checkpoint;
 pub mod early_stopping;
 pub mod evaluate;
 pub mod events;
+pub mod feature_cache;
+pub mod feature_file;
 pub mod features;
 pub mod fit;
 pub mod history;
