@@ -140,14 +140,15 @@ impl Head {
 
     fn check(&self) -> Result<()> {
         if self.classes < 2 {
-            return Err(Error::Usage(format!("{} classes; a classifier needs at least two", self.classes)));
+            let what = format!("{} classes: a classifier tells two or more apart", self.classes);
+            return Err(Error::Usage(what));
         }
         if self.hidden.contains(&0) {
             return Err(Error::Usage("--head has a layer of 0 units; give each at least one".into()));
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(Error::Usage(format!(
-                "--dropout {} is outside of 0 to 1 (1 excluded)",
+                "--dropout {}: give a share from 0 up to, not including, 1, such as 0.5",
                 self.dropout
             )));
         }
