@@ -4,12 +4,12 @@ use std::io::Write;
 use std::panic::PanicHookInfo;
 
 use clap::Parser;
-use frostline::cli::Cli;
+use frostline::cli::{Cli, presets};
 
 fn main() -> std::process::ExitCode {
     quiet_layers();
     std::panic::set_hook(Box::new(tell));
-    match Cli::parse().run() {
+    match Cli::parse_from(presets::expand(std::env::args_os().collect())).run() {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");

@@ -235,17 +235,14 @@ fn a_run_stays_within_its_budget_and_names_what_fits() {
     init::parameters(&graph, &mut store, 1, |_| true).unwrap();
     let mut peak = Peak { device: store.device().clone(), bytes: 0 };
     let run = |memory, store: &mut Store, peak: &mut Peak| {
-        let (train, val) = (&train, Some(&val as &dyn frostline::train::Samples));
         let fit = Fit {
-            graph: &graph,
-            train,
-            val,
-            rule: rule(),
+            val: Some(&val),
             epochs: 1,
             batch: 8,
             learning_rate: 0.01,
             seed: 1,
             memory,
+            ..Fit::new(&graph, &train, rule())
         };
         fit.run(store, peak)
     };

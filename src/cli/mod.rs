@@ -1,15 +1,21 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod batch;
+pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod fitting;
+pub mod lr_find;
 pub mod model;
 pub mod optimizer;
 pub mod plan;
 pub mod predict;
+pub mod presets;
 pub mod progress;
 pub mod run_folder;
+pub mod setup;
 pub mod train;
 pub mod watch;
 
@@ -54,6 +60,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Train on a folder of images
     Train(train::Args),
+    /// Find the learning rates that a setting bears, with a plot
+    LrFind(lr_find::Args),
     /// Measure a checkpoint on a folder of images
     Eval(eval::Args),
     /// Classify images with a checkpoint
@@ -64,6 +72,8 @@ pub enum Command {
     Watch(watch::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
 }
 
 impl Cli {
@@ -77,11 +87,13 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args, &shared.choice()),
             Command::Plan(args) => plan::run(args, shared),
             Command::Train(args) => train::run(args, shared),
+            Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
+            Command::Completions(args) => completions::run(args),
         }
     }
 }

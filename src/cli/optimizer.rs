@@ -1,9 +1,7 @@
 //! The options that say how gradients change the weights.
 
-use std::sync::Arc;
-
 use crate::error::{Error, Result, unknown};
-use crate::optim::{Adam, Common, RmsProp, RuleRef, Sgd};
+use crate::optim::{Adam, Common, Optimizer, RmsProp, Sgd};
 
 /// The update rule and its settings.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,13 +36,13 @@ impl OptimizerArgs {
 
     /// # Errors
     /// An unknown rule, or a setting that makes no sense.
-    pub fn rule(&self) -> Result<RuleRef> {
+    pub fn rule(&self) -> Result<Optimizer> {
         let common = Common { weight_decay: self.weight_decay, clip_value: None };
         common.check()?;
         Ok(match self.optimizer.as_str() {
-            "sgd" => Arc::new(Sgd { momentum: self.momentum, nesterov: self.nesterov, common }),
-            "adam" => Arc::new(Adam { common, ..Adam::default() }),
-            "rmsprop" => Arc::new(RmsProp { common, ..RmsProp::default() }),
+            "sgd" => Optimizer::Sgd(Sgd { momentum: self.momentum, nesterov: self.nesterov, common }),
+            "adam" => Optimizer::Adam(Adam { common, ..Adam::default() }),
+            "rmsprop" => Optimizer::RmsProp(RmsProp { common, ..RmsProp::default() }),
             other => return Err(unknown("optimizer", other, &["sgd", "adam", "rmsprop"])),
         })
     }

@@ -73,7 +73,11 @@ pub struct Memory {
 
 impl Memory {
     pub fn total(&self) -> u64 {
-        self.parameters + self.optimizer_state + self.constants + self.inputs + self.slots
+        self.parameters + self.beside_parameters()
+    }
+
+    pub fn beside_parameters(&self) -> u64 {
+        self.optimizer_state + self.constants + self.inputs + self.slots
     }
 }
 
@@ -158,7 +162,7 @@ fn hoist(graph: &Graph, draft: &Draft) -> (Vec<PlannedStep>, Vec<PlannedStep>, V
     let (mut prologue, mut body) = (Vec::new(), Vec::new());
     for step in &draft.body {
         let bindings = || step.step.bindings.iter().zip(&step.tensors);
-        let live = step.step.words.iter().any(|word| matches!(word, Word::Live(_)));
+        let live = step.step.words.iter().any(|word| matches!(word, Word::Live(_) | Word::Scaled(..)));
         let reads_constants =
             bindings().all(|(b, &t)| b.access == Access::Write || constant[t] || is_param[t]);
         if reads_constants && !live {

@@ -56,6 +56,8 @@ pub enum Word {
     Accumulate(Operand),
     /// Known only when the step runs.
     Live(Live),
+    /// A live f32 times a factor.
+    Scaled(Live, f32),
 }
 
 /// Values that change from step to step.
@@ -208,6 +210,7 @@ impl Step {
             Word::F32(value) => value.to_bits(),
             Word::Accumulate(operand) => u32::from(accumulate(operand)),
             Word::Live(live) => now.word(live),
+            Word::Scaled(live, factor) => (f32::from_bits(now.word(live)) * factor).to_bits(),
         };
         self.words.iter().map(word).collect()
     }

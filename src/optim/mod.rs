@@ -1,6 +1,7 @@
 //! Update rules: how a gradient changes a parameter. Lowered like ops, one Rust file and one WGSL file each.
 
 pub mod adam;
+pub mod choice;
 pub mod clip;
 mod flat;
 pub mod rmsprop;
@@ -30,13 +31,14 @@ pub trait Rule: fmt::Debug + Send + Sync {
 }
 
 pub use adam::Adam;
+pub use choice::Optimizer;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
 
 /// What every rule does before its own formula: clip the gradient, then decay the weights.
 ///
 /// Source of the order: Keras `BaseOptimizer.apply`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Common {
     /// Decoupled: `w -= w * weight_decay * learning rate`.
     pub weight_decay: f32,
