@@ -2,11 +2,16 @@
 
 pub mod augment;
 pub mod batch;
+pub mod cache;
+pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod explain;
+pub mod features;
 pub mod fitting;
+pub mod kernel;
 pub mod lr_find;
 pub mod model;
 pub mod optimizer;
@@ -19,13 +24,16 @@ pub mod setup;
 pub mod train;
 pub mod watch;
 
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::gpu::adapter::Choice;
+use crate::weights::file;
 
 /// Transfer learning on any GPU: a folder of images in, a trusted model out.
 #[derive(Debug, Parser)]
@@ -56,8 +64,14 @@ pub struct Shared {
 pub enum Command {
     /// List adapters and what they can do; say which one is chosen and why
     Doctor(doctor::Args),
+    /// Prove that this machine computes rightly: every kernel against its reference, twice, between guard words
+    Check(check::Args),
     /// Print what a training setting computes, skips and keeps, layer by layer, without a device
     Plan(plan::Args),
+    /// Print every gradient of a training setting, computed or skipped, and why; as text, picture or comparison
+    Explain(explain::Args),
+    /// Look at the kernels; prove and time an edited one
+    Kernel(kernel::Args),
     /// Train on a folder of images
     Train(train::Args),
     /// Find the learning rates that a setting bears, with a plot
@@ -66,6 +80,8 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Write what a layer makes of a folder of images to a file
+    Features(features::Args),
     /// Draw what augmentation makes of an image, as a contact sheet
     Augment(augment::Args),
     /// Serve the page of a run while it goes on
@@ -85,11 +101,15 @@ impl Cli {
         let shared = &self.shared;
         match &self.command {
             Command::Doctor(args) => doctor::run(args, &shared.choice()),
+            Command::Check(args) => check::run(args, shared),
             Command::Plan(args) => plan::run(args, shared),
+            Command::Explain(args) => explain::run(args, shared),
+            Command::Kernel(args) => kernel::run(args, shared),
             Command::Train(args) => train::run(args, shared),
             Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Features(args) => features::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
@@ -124,6 +144,17 @@ impl Shared {
             eprintln!("{line}");
         }
     }
+}
+
+/// Writes a text file, whole or not at all, in a folder that is made where it is missing.
+///
+/// # Errors
+/// The file or its folder cannot be written.
+pub fn save(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+    }
+    file::replace(path, |out| out.write_all(text.as_bytes()).map_err(Error::io("write", path)))
 }
 
 /// `2G`, `600M`, `4096`: bytes with a binary suffix.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::augment::Ranges;
+use super::cache::CacheArgs;
 use super::fitting::FittingArgs;
 use super::progress::Watch;
 use super::run_folder::RunFolder;
@@ -39,6 +40,8 @@ pub struct Args {
     pub fitting: FittingArgs,
     #[command(flatten)]
     pub ranges: Ranges,
+    #[command(flatten)]
+    pub cache: CacheArgs,
     /// Augment the images that validate too, as the published recipe does
     #[arg(long, help_heading = "Augmentation")]
     pub augment_validation: bool,
@@ -65,6 +68,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         (None, Some(data)) => begin(args, data, shared)?,
         (None, None) => unreachable!("the parser asks for one of them"),
     };
+    session.cache = args.cache.open(shared);
     interrupt::listen();
     describe(shared, &session)?;
     let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
@@ -83,7 +87,7 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, R
     let (mut run, images) = args.setup.run(data, shared)?;
     args.fitting.apply(&mut run, args.setup.model.freeze()?, args.setup.optimizer.lr)?;
     run.augmentation = args.ranges.over(&run.augmentation)?;
-    run.augment_validation = args.augment_validation;
+    (run.augment_validation, run.cache_augment) = (args.augment_validation, args.cache.cache_augment);
     (run.save_every, run.tensorboard) = (args.save_every, args.tensorboard);
     let device = shared.open()?;
     let memory = shared.budget(&device);

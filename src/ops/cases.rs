@@ -3,13 +3,17 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use crate::gpu::Caps;
 use crate::ops::reference::Array;
-use crate::ops::{Dtype, Now, OpRef};
+use crate::ops::{Dtype, Now, OpRef, Rungs, Site};
 use crate::ops::{
     affine_warp, colour_jitter, conv2d, dense, dropout, flatten, global_average_pool, max_pool2d, mix,
     preprocess, random_erasing, softmax_cross_entropy,
 };
 use crate::shape::Shape;
+
+/// The layer's number in a case, which random numbers are keyed by.
+pub const LAYER: u32 = 1;
 
 /// An op at given input shapes (batch included).
 #[derive(Clone, Debug)]
@@ -42,6 +46,11 @@ impl Case {
     /// The case breaks its own op's shape rule: a mistake in the table.
     pub fn y(&self) -> Shape {
         self.op.output(&self.x).unwrap_or_else(|what| panic!("{}: {what}", self.name()))
+    }
+
+    /// Where this case is lowered for training.
+    pub fn site<'a>(&'a self, caps: &'a Caps, rungs: Rungs) -> Site<'a> {
+        Site { x: &self.x, y: self.y(), caps, rungs, training: true, layer: LAYER }
     }
 
     /// The same numbers for the same seed, each exactly representable in f32.

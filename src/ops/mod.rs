@@ -9,6 +9,8 @@ pub mod cases;
 pub mod colour_jitter;
 pub mod conv2d;
 pub mod dense;
+pub mod deviations;
+pub mod differences;
 pub mod dropout;
 pub mod flatten;
 pub mod fused;

@@ -6,6 +6,7 @@ pub mod clip;
 mod flat;
 pub mod rmsprop;
 pub mod sgd;
+pub mod trial;
 
 use std::fmt;
 use std::sync::Arc;

@@ -29,6 +29,8 @@ pub struct Run {
     pub augmentation: Augmentation,
     /// Whether images that validate are augmented too, as the published recipe has it.
     pub augment_validation: bool,
+    /// How many fixed variants of each image stand for the augmentation, so that frozen layers can run ahead.
+    pub cache_augment: Option<usize>,
     pub optimizer: Optimizer,
     pub stages: Vec<Stage>,
     /// Applies to each stage by itself.
@@ -109,6 +111,7 @@ impl Run {
             start: Start::Random,
             augmentation: Augmentation::default(),
             augment_validation: false,
+            cache_augment: None,
             optimizer: Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }),
             stages: vec![Stage { freeze: Freeze::All, epochs: 10, rate: 1e-3 }],
             schedule: Schedule::default(),

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::graph::{Graph, Store};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::feature_cache::FeatureCache;
 use crate::train::fit::{Fit, Observer};
 use crate::train::history::History;
 use crate::train::keeper::{BEST, Keeper, LAST};
@@ -23,6 +24,8 @@ pub struct Session {
     pub run: Run,
     pub folder: PathBuf,
     pub progress: Progress,
+    /// Where features stay from one run to the next.
+    pub cache: Option<FeatureCache>,
     /// Loaders of the training images and of those that validate, with what they could not read.
     pub loaders: Vec<Arc<Loader>>,
 }
@@ -35,8 +38,8 @@ pub trait Watcher: Observer {
     /// While the frozen part runs over `images` images.
     fn features(&mut self, _done: usize, _images: usize) {}
 
-    /// The layer whose results the stage takes for its samples, if any.
-    fn cached(&mut self, _layer: Option<&str>) {}
+    /// What ran ahead of the stage and from where its results came, or why nothing did.
+    fn cached(&mut self, _about: &str) {}
 }
 
 /// Nobody watches.
@@ -84,7 +87,7 @@ impl Session {
 
     fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
         let loaders = setup::loaders(&run, data)?;
-        Ok(Session { run, folder: folder.to_path_buf(), progress, loaders })
+        Ok(Session { run, folder: folder.to_path_buf(), progress, cache: None, loaders })
     }
 
     /// Number of parameters, frozen or not.
@@ -145,8 +148,8 @@ impl Session {
         }
         watcher.stage(stage, self.progress.epoch() - self.progress.in_stage.epochs);
         let features = |done, images| watcher.features(done, images);
-        let staged = setup::stage(&self.run, &graph, &self.loaders, store, features)?;
-        watcher.cached(staged.cached.as_deref());
+        let staged = setup::stage(&self.run, &graph, &self.loaders, self.cache.as_ref(), store, features)?;
+        watcher.cached(&staged.about);
         let fit = self.fit(stage, &staged);
         let mut keeper = Keeper::new(&self.run, &self.folder, &self.progress.history, watcher)?;
         fit.go_on(store, &mut self.progress, &mut keeper)?;

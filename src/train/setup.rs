@@ -10,11 +10,12 @@ use crate::graph::{Graph, Store};
 use crate::nn::{Freeze, Network};
 use crate::train::augment;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::feature_cache::FeatureCache;
 use crate::train::pretrained::initialise;
 use crate::train::run::{Run, Start};
 use crate::train::samples::ImageSamples;
 use crate::train::stages::{self, Stage};
-use crate::train::transfer::{self, Staged};
+use crate::train::transfer::{self, Staged, Staging, Variants};
 
 /// The graph of one stage.
 ///
@@ -61,6 +62,17 @@ pub fn loaders(run: &Run, data: &Dataset) -> Result<Vec<Arc<Loader>>> {
     [&data.train, &data.val].into_iter().filter(|split| !split.is_empty()).map(load).collect()
 }
 
+/// The fixed draws of augmentation that the run asks for.
+pub fn variants(run: &Run) -> Option<Variants> {
+    let count = run.cache_augment.filter(|count| *count > 0 && !run.augmentation.is_none())?;
+    Some(Variants { augmentation: run.augmentation.clone(), seed: run.seed as u32, count })
+}
+
+/// Images that a frozen part would run over, each variant counted.
+pub fn images(run: &Run) -> usize {
+    run.data.train * variants(run).map_or(1, |variants| variants.count) + run.data.val
+}
+
 /// What trains above the frozen part, and its samples; the frozen part runs once per image, where there is one worth it.
 ///
 /// # Errors
@@ -69,18 +81,13 @@ pub fn stage(
     run: &Run,
     graph: &Graph,
     loaders: &[Arc<Loader>],
+    cache: Option<&FeatureCache>,
     store: &mut Store,
     mut features: impl FnMut(usize, usize),
 ) -> Result<Staged<'static>> {
     let samples = |loader: &Arc<Loader>| ImageSamples(loader.clone());
-    let images = run.data.train + run.data.val;
-    transfer::stage(
-        graph,
-        store,
-        samples(&loaders[0]),
-        loaders.get(1).map(samples),
-        run.batch,
-        run.memory(),
-        |done| features(done, images),
-    )
+    let (variants, images) = (variants(run), images(run));
+    let staging = Staging { batch: run.batch, memory: run.memory(), cache: cache.cloned(), variants };
+    let (train, val) = (samples(&loaders[0]), loaders.get(1).map(samples));
+    transfer::stage(graph, store, train, val, &staging, |done| features(done, images))
 }

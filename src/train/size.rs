@@ -41,8 +41,9 @@ impl Size {
 
     fn of_stage(run: &Run, stage: &Stage, caps: &Caps, memory: u64) -> Result<Size> {
         let graph = setup::graph(run, stage)?;
-        let Parts { cut, feature_bytes, memory } =
-            Parts::of(&graph, run.data.train + run.data.val, caps, memory);
+        let (variants, images) = (setup::variants(run), setup::images(run));
+        let Parts { cut, feature_bytes, memory, .. } =
+            Parts::of(&graph, images, variants.as_ref(), caps, memory);
         // The parameters of one part stay on the device while the other runs.
         let beside = |part: &Graph| bytes_of_parameters(&graph) - bytes_of_parameters(part);
         let within = |part: &Graph| memory.saturating_sub(beside(part));
