@@ -2,6 +2,7 @@
 
 pub mod augment;
 pub mod batch;
+pub mod bench;
 pub mod cache;
 pub mod check;
 pub mod completions;
@@ -18,10 +19,12 @@ pub mod optimizer;
 pub mod plan;
 pub mod predict;
 pub mod presets;
+pub mod profile;
 pub mod progress;
 pub mod run_folder;
 pub mod setup;
 pub mod train;
+pub mod tune;
 pub mod watch;
 
 use std::io::Write as _;
@@ -33,6 +36,7 @@ use clap::{Parser, Subcommand};
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::gpu::adapter::Choice;
+use crate::weights::fetch::cache_folder;
 use crate::weights::file;
 
 /// Transfer learning on any GPU: a folder of images in, a trusted model out.
@@ -86,6 +90,10 @@ pub enum Command {
     Augment(augment::Args),
     /// Serve the page of a run while it goes on
     Watch(watch::Args),
+    /// Time kernels and whole steps on this adapter, each compared with its reference first
+    Bench(bench::Args),
+    /// Time every dispatch of a training run, by layer and part
+    Profile(profile::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
     /// Print the completions of a shell
@@ -112,6 +120,8 @@ impl Cli {
             Command::Features(args) => features::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
+            Command::Bench(args) => bench::run(args, shared),
+            Command::Profile(args) => profile::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
             Command::Completions(args) => completions::run(args),
         }
@@ -128,7 +138,10 @@ impl Shared {
     /// # Errors
     /// No adapter fits.
     pub fn open(&self) -> Result<Arc<Device>> {
-        let device = Device::open(&self.choice())?;
+        let mut device = Device::open(&self.choice())?;
+        if let Ok(folder) = cache_folder() {
+            device.keep_pipelines(&folder);
+        }
         self.say(format_args!("adapter   {} ({})", device.info(), device.why()));
         Ok(Arc::new(device))
     }

@@ -8,11 +8,13 @@ use super::fitting::FittingArgs;
 use super::progress::Watch;
 use super::run_folder::RunFolder;
 use super::setup::SetupArgs;
+use super::tune::TuneArgs;
 use super::{Shared, presets};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::train::keeper::{BEST, LAST};
+use crate::train::setup::graph;
 use crate::train::{History, Run, Session, interrupt};
 
 /// Example: frostline train examples/clipart8 --input 96 --pool avg --limit-images 64 --epochs 5
@@ -31,7 +33,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["data", "preset", "scenario", "out", "overwrite", "SetupArgs", "ModelArgs", "OptimizerArgs", "FittingArgs", "Ranges"]
+        conflicts_with_all = ["data", "preset", "scenario", "out", "overwrite", "SetupArgs", "ModelArgs", "OptimizerArgs", "FittingArgs", "Ranges", "TuneArgs"]
     )]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
@@ -40,6 +42,8 @@ pub struct Args {
     pub fitting: FittingArgs,
     #[command(flatten)]
     pub ranges: Ranges,
+    #[command(flatten)]
+    pub tune: TuneArgs,
     #[command(flatten)]
     pub cache: CacheArgs,
     /// Augment the images that validate too, as the published recipe does
@@ -94,6 +98,9 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, R
     args.setup.batch.settle(&mut run, device.caps(), memory, shared)?;
     let mut store = Store::new(device);
     let folder = RunFolder::begin(args.out.as_deref(), data, &run.architecture.model, args.overwrite)?;
+    for stage in &run.stages {
+        args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;
+    }
     let session = Session::begin(run, &images, &mut store, memory, &folder.path)?;
     Ok((session, store, folder))
 }

@@ -105,6 +105,17 @@ impl Rungs {
     pub fn all(rung: Rung) -> Rungs {
         Rungs { forward: rung, d_x: rung, d_w: rung }
     }
+
+    /// The same with another rung for `part`; updates have none.
+    pub fn with(mut self, part: Part, rung: Rung) -> Rungs {
+        match part {
+            Part::Forward => self.forward = rung,
+            Part::DX => self.d_x = rung,
+            Part::DW => self.d_w = rung,
+            Part::Update => {}
+        }
+        self
+    }
 }
 
 /// A parameter that an op asks for.

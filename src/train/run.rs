@@ -8,7 +8,7 @@ use crate::data::augmentation::Augmentation;
 use crate::data::folder::{self, Dataset};
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
-use crate::graph::Store;
+use crate::graph::{Choices, Store};
 use crate::nn::{Architecture, Freeze};
 use crate::optim::{Optimizer, Sgd};
 use crate::train::early_stopping::EarlyStopping;
@@ -89,12 +89,16 @@ pub struct Place {
     pub driver: String,
     /// Bytes that plans may take: they decide on micro-batches, whose sums are rounded differently.
     pub memory: u64,
+    /// Kernels that tuning chose; empty where the ops' own order serves.
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    pub choices: Choices,
 }
 
 impl Place {
     pub fn of(store: &Store, memory: u64) -> Place {
         let info = store.device().info();
-        Place { adapter: info.name.clone(), driver: info.driver.clone(), memory }
+        let choices = store.choices.clone();
+        Place { adapter: info.name.clone(), driver: info.driver.clone(), memory, choices }
     }
 }
 

@@ -70,6 +70,9 @@ impl Session {
     /// The folder holds no run, its images have changed, or a file of it is damaged.
     pub fn resume(folder: &Path, store: &mut Store) -> Result<Session> {
         let run = Run::read(folder)?;
+        if let Some(place) = &run.place {
+            store.choices = place.choices.clone();
+        }
         let data = run.data.reopen(run.seed)?;
         let last = folder.join(LAST);
         let progress = match last.exists() {
