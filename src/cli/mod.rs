@@ -1,6 +1,7 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod batch;
 pub mod bench;
 pub mod cache;
 pub mod check;

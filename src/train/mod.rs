@@ -28,6 +28,7 @@ pub mod scores;
 pub mod session;
 pub mod setup;
 pub mod shares;
+pub mod size;
 pub mod stages;
 pub mod transfer;
 
@@ -44,4 +45,5 @@ pub use samples::{FeatureSamples, ImageSamples, Minibatch, Samples};
 pub use schedule::{Curve, Schedule};
 pub use session::{Session, Watcher};
 pub use shares::Shares;
+pub use size::Size;
 pub use stages::Stage;

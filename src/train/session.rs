@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::data::batches::Loader;
 use crate::data::folder::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::gpu::Device;
 use crate::graph::{Graph, Store};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::feature_cache::FeatureCache;
@@ -49,7 +50,7 @@ impl Observer for () {}
 impl Watcher for () {}
 
 impl Session {
-    /// Begins a run: fills the store, and writes the settings into the folder that `folder` makes once all else is well.
+    /// Begins a run: fills the store, and once all is well writes the settings into `folder`.
     ///
     /// # Errors
     /// The weights cannot be read, or the folder cannot be written.
@@ -58,13 +59,12 @@ impl Session {
         data: &Dataset,
         store: &mut Store,
         memory: u64,
-        folder: impl FnOnce() -> Result<PathBuf>,
+        folder: &Path,
     ) -> Result<Session> {
         setup::fill(&run, store)?;
         run.place = Some(Place::of(store, memory));
-        let folder = folder()?;
-        run.write(&folder)?;
-        Session::new(run, data, &folder, Progress::default())
+        run.write(folder)?;
+        Session::new(run, data, folder, Progress::default())
     }
 
     /// Takes up the run in `folder` where it was last saved, or at its beginning where it never was.
@@ -123,6 +123,27 @@ impl Session {
             keep_parameters(&checkpoint.network()?.graph, store);
         }
         Ok(self.progress.history.clone())
+    }
+
+    /// As [`Session::go`], on one more device where the first is lost: the run goes on from what was last saved. `reopen`
+    /// is told what happened, and opens it.
+    ///
+    /// # Errors
+    /// As [`Session::go`]; a second loss is an error.
+    pub fn go_on_losing(
+        &mut self,
+        store: &mut Store,
+        watcher: &mut dyn Watcher,
+        reopen: impl FnOnce(&Error) -> Result<Arc<Device>>,
+    ) -> Result<History> {
+        match self.go(store, watcher) {
+            Err(lost @ Error::DeviceLost(_)) => {
+                *store = Store::new(reopen(&lost)?);
+                *self = Session::resume(&self.folder, store)?;
+                self.go(store, watcher)
+            }
+            result => result,
+        }
     }
 
     fn stage(&mut self, stage: &Stage, store: &mut Store, watcher: &mut dyn Watcher) -> Result<()> {
