@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::graph::cut::split_after;
 use crate::graph::fit::fit;
 use crate::graph::{Graph, Settings, Store};
+use crate::nn::init::Random;
 use crate::nn::network::Ends;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 use crate::optim::{Adam, RuleRef};
@@ -27,9 +28,9 @@ use crate::study::explain::Explanation;
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::features::Extractor;
 use crate::train::metrics::argmax;
-use crate::train::pretrained::initialise;
+use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::transfer::stage;
-use crate::train::{FeatureSamples, Fit, History, ImageSamples, Samples, interrupt};
+use crate::train::{FeatureSamples, Fit, History, ImageSamples, Samples, Weighting, interrupt};
 
 /// Example: frostline demo --out runs/demo
 #[derive(Debug, clap::Args)]
@@ -159,7 +160,7 @@ impl Demo<'_> {
     /// (a) and (b), and what the tuned network makes of the validation images.
     fn pretrained(&self, store: &mut Store) -> Result<(History, History, Judged)> {
         let network = self.network(&block5())?;
-        initialise(&network, Some(&self.weights), store, self.args.seed)?;
+        initialise(&network, Some(&Pretrained::new(&self.weights)), store, Random::new(self.args.seed))?;
         let cut = split_after(&network.graph, "block4_pool").expect("VGG16 has a block 4");
         let memory = self.memory(store);
         let mut extractor = Extractor::new(&cut.prefix, "block4_pool", store, BATCH, memory)?;
@@ -182,7 +183,7 @@ impl Demo<'_> {
     fn random(&self, store: &mut Store) -> Result<History> {
         self.shared.say(format_args!("\n(c) random base frozen, the same head trains"));
         let network = self.network(&Freeze::All)?;
-        initialise(&network, None, store, self.args.seed)?;
+        initialise(&network, None, store, Random::new(self.args.seed))?;
         let samples = |split: &Split| -> Result<ImageSamples> {
             Ok(ImageSamples(Arc::new(Loader::new(split.clone(), Options::square(INPUT as u32, BATCH))?)))
         };
@@ -214,6 +215,7 @@ impl Demo<'_> {
             train,
             val: Some(val),
             rule: schedule.rule(),
+            weighting: Weighting::default(),
             epochs: schedule.epochs,
             batch: BATCH,
             learning_rate: schedule.rate,

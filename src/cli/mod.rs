@@ -1,8 +1,12 @@
 //! The command line: parse, call one function per subcommand, print.
 
+pub mod convert;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod fetch;
+pub mod inspect;
+pub mod loss;
 pub mod model;
 pub mod optimizer;
 pub mod plan;
@@ -10,6 +14,7 @@ pub mod predict;
 pub mod progress;
 pub mod run_folder;
 pub mod train;
+pub mod weights;
 
 use std::sync::Arc;
 
@@ -55,6 +60,12 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Download the official VGG weights into the cache, where '--weights imagenet' finds them
+    Fetch(fetch::Args),
+    /// Write a weight file as another kind: safetensors, Keras .keras, .weights.h5 or .h5
+    Convert(convert::Args),
+    /// Show what is in a weight file, tensor by tensor
+    Inspect(inspect::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
 }
@@ -72,6 +83,9 @@ impl Cli {
             Command::Train(args) => train::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Fetch(args) => fetch::run(args, shared),
+            Command::Convert(args) => convert::run(args, shared),
+            Command::Inspect(args) => inspect::run(args),
             Command::Demo(args) => demo::run(args, shared),
         }
     }

@@ -1,8 +1,6 @@
 //! The options that say which model: shared by plan, train and others.
 
-use std::path::{Path, PathBuf};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::nn::{Architecture, Freeze, Head, Pool, Preprocessing, vgg};
 
 /// Which base, which head, and what is frozen.
@@ -58,30 +56,5 @@ impl ModelArgs {
     pub fn architecture(&self, classes: usize) -> Result<Architecture> {
         let head = Head { pool: self.pool, hidden: self.head.clone(), dropout: self.dropout, classes };
         vgg::with_head(&self.model, self.input, self.preprocessing.unwrap_or(Preprocessing::Caffe), &head)
-    }
-
-    /// The commonest silent mistake in the field: pretrained VGG weights fed with something else than they know.
-    pub fn preprocessing_warning(&self, pretrained: bool) -> Option<String> {
-        let chosen = self.preprocessing.filter(|p| pretrained && *p != Preprocessing::Caffe)?;
-        Some(format!(
-            "warning   pretrained {} expects --preprocessing caffe ({}), not {chosen} ({}); accuracy will suffer",
-            self.model,
-            Preprocessing::Caffe.describe(),
-            chosen.describe()
-        ))
-    }
-}
-
-/// Where pretrained weights come from: a file, or `none` for random ones.
-///
-/// # Errors
-/// A file that is not there.
-pub fn weights_path(text: &str) -> Result<Option<PathBuf>> {
-    match text {
-        "none" => Ok(None),
-        _ if Path::new(text).is_file() => Ok(Some(PathBuf::from(text))),
-        _ => Err(Error::Usage(format!(
-            "no weight file {text}; give a .safetensors or Keras .h5 file, or --weights none to start from random values"
-        ))),
     }
 }

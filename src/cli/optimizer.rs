@@ -39,7 +39,7 @@ impl OptimizerArgs {
     /// # Errors
     /// An unknown rule, or a setting that makes no sense.
     pub fn rule(&self) -> Result<RuleRef> {
-        let common = Common { weight_decay: self.weight_decay, clip_value: None };
+        let common = Common { weight_decay: self.weight_decay, ..Common::default() };
         common.check()?;
         Ok(match self.optimizer.as_str() {
             "sgd" => Arc::new(Sgd { momentum: self.momentum, nesterov: self.nesterov, common }),

@@ -4,19 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
-use super::model::{ModelArgs, weights_path};
+use super::loss::LossArgs;
+use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
 use super::progress::{Watch, bar};
 use super::run_folder::{self, BEST, LAST};
+use super::weights::{self, WeightsArgs};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::nn::Network;
-use crate::train::pretrained::initialise;
+use crate::nn::init::Random;
+use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::transfer::{Staged, stage};
 use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
+use crate::weights::import::Report;
 
 /// Example: frostline train examples/clipart8 --weights weights/vgg16_imagenet_notop.f16.safetensors --input 96
 #[derive(Debug, clap::Args)]
@@ -25,10 +29,9 @@ pub struct Args {
     pub data: PathBuf,
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Pretrained weights of the base: a .safetensors or Keras file, or 'none' for random values
-    #[arg(long, default_value = "weights/vgg16_imagenet_notop.f16.safetensors")]
-    pub weights: String,
-    /// Go on from a checkpoint: its architecture, classes and weights
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    /// Go on from a checkpoint or a whole Keras model: its architecture, classes and weights
     #[arg(long, value_name = "CHECKPOINT", conflicts_with = "weights")]
     pub from: Option<PathBuf>,
     /// Passes over the training images
@@ -39,6 +42,8 @@ pub struct Args {
     pub batch: usize,
     #[command(flatten)]
     pub optimizer: OptimizerArgs,
+    #[command(flatten)]
+    pub loss: LossArgs,
     /// Seed of initial values, order, dropout and split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -55,23 +60,23 @@ pub struct Args {
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     check(args)?;
-    let weights = if args.from.is_some() { None } else { weights_path(&args.weights)? };
+    let pretrained = if args.from.is_some() { None } else { args.weights.resolve(&args.model.model)? };
     let options = folder::Options { val_fraction: args.val_fraction, seed: args.seed, strict: args.strict };
     let data = Dataset::open(&args.data, &options)?;
     data.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
-    if let Some(warning) = args.model.preprocessing_warning(weights.is_some()) {
-        shared.say(format_args!("{warning}"));
-    }
     let start = Start::new(args, &data)?;
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
-    start.fill(&mut store, weights.as_deref(), args.seed)?;
+    let report = start.fill(&mut store, pretrained.as_ref(), args.weights.random(args.seed))?;
+    if let Some(report) = report {
+        weights::describe(shared, &report, start.network.architecture.preprocessing)?;
+    }
     let out = run_folder::make(args.out.as_deref(), &args.data, &args.model.model)?;
     interrupt::listen();
     describe(shared, &data, &start.network, &out);
     let (loaders, staged) = prepare(args, shared, &data, &start.network, &mut store, memory)?;
-    let result = fit(args, shared, &start, &staged, &mut store, memory, &out);
+    let result = fit(args, shared, &start, &data, &staged, &mut store, memory, &out);
     loaders.iter().for_each(|loader| report_unreadable(loader));
     finish(args, shared, result, &out)
 }
@@ -98,24 +103,32 @@ impl Start {
             None => args.model.architecture(data.classes.len())?,
             Some(path) => {
                 let (checkpoint, _) = Checkpoint::open(path)?;
-                if checkpoint.classes != data.classes {
+                if !checkpoint.classes.is_empty() && checkpoint.classes != data.classes {
                     let (theirs, ours) = (checkpoint.classes.join(", "), data.classes.join(", "));
                     let what = format!("knows the classes {theirs}, but the data has {ours}");
                     return Err(Error::weights(path, what));
                 }
-                checkpoint.architecture
+                let mut architecture = checkpoint.architecture;
+                architecture.preprocessing = args.model.preprocessing.unwrap_or(architecture.preprocessing);
+                architecture
             }
         };
-        let network = Network::new(architecture, &args.model.freeze()?, 0.0)?;
+        let network = Network::new(architecture, &args.model.freeze()?, args.loss.label_smoothing)?;
+        network.check_classes(data.classes.len())?;
         Ok(Start { network, classes: data.classes.clone(), from: args.from.clone() })
     }
 
-    fn fill(&self, store: &mut Store, weights: Option<&Path>, seed: u64) -> Result<()> {
+    fn fill(
+        &self,
+        store: &mut Store,
+        pretrained: Option<&Pretrained>,
+        random: Random,
+    ) -> Result<Option<Report>> {
         match &self.from {
-            None => initialise(&self.network, weights, store, seed).map(drop),
+            None => initialise(&self.network, pretrained, store, random),
             Some(path) => {
                 let (checkpoint, mut source) = Checkpoint::open(path)?;
-                checkpoint.load(&mut *source, store)
+                checkpoint.load(&mut *source, store).map(|()| None)
             }
         }
     }
@@ -186,6 +199,7 @@ fn fit(
     args: &Args,
     shared: &Shared,
     start: &Start,
+    data: &Dataset,
     staged: &Staged,
     store: &mut Store,
     memory: u64,
@@ -196,6 +210,7 @@ fn fit(
         train: &*staged.train,
         val: staged.val.as_deref(),
         rule: args.optimizer.rule()?,
+        weighting: args.loss.weighting(data)?,
         epochs: args.epochs,
         batch: args.batch,
         learning_rate: args.optimizer.lr,

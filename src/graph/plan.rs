@@ -271,5 +271,6 @@ pub fn owner_name(graph: &Graph, owner: Owner) -> &str {
     match owner {
         Owner::Node(node) => &graph.nodes[node.0].name,
         Owner::Param(param) => &graph.params[param.0].name,
+        Owner::Trained => "all gradients",
     }
 }

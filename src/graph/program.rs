@@ -10,7 +10,7 @@ use crate::gpu::{Buffer, Device, Launch, Pipeline};
 use crate::graph::builder::{Graph, ValueId};
 use crate::graph::draft::{Add, PlannedStep, Role};
 use crate::graph::plan::{Place, Plan};
-use crate::graph::store::Store;
+use crate::graph::store::{Store, state_name};
 use crate::ops::{Access, Now, Operand};
 
 /// A plan with its buffers, ready to run.
@@ -181,7 +181,7 @@ fn adds(add: Add, micro: usize) -> bool {
 fn own_name(graph: &Graph, plan: &Plan, id: usize) -> Option<String> {
     match plan.tensors[id].role {
         Role::Param(p) => Some(graph.params[p.0].name.clone()),
-        Role::State(p, i) => Some(format!("{}:state{i}", graph.params[p.0].name)),
+        Role::State(p, i) => Some(state_name(&graph.params[p.0].name, i)),
         Role::Input(_) => None,
         _ => Some(constant_name(graph, plan, id)),
     }

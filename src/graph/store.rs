@@ -64,3 +64,8 @@ impl Store {
         self.buffers.retain(|name, _| !drop(name));
     }
 }
+
+/// The name under which the i-th optimizer state of `param` is kept.
+pub fn state_name(param: &str, i: usize) -> String {
+    format!("{param}:state{i}")
+}

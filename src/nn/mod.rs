@@ -3,6 +3,7 @@
 pub mod architecture;
 pub mod freeze;
 pub mod init;
+pub mod keras;
 pub mod network;
 pub mod preprocessing;
 pub mod vgg;

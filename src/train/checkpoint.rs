@@ -8,19 +8,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::graph::{Param, Store};
-use crate::nn::{Architecture, Freeze, Network};
+use crate::nn::{Architecture, Freeze, LayerKind, Network};
+use crate::train::keras_model;
 use crate::weights::import::import;
 use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Outgoing, Source, safetensors};
 
 /// The key of the description in the file's metadata.
-const KEY: &str = "frostline";
+pub const KEY: &str = "frostline";
+/// What stands before the names of an optimizer's tensors.
+pub const OPTIMIZER: &str = "optimizer/";
 
 /// What a checkpoint says besides its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub architecture: Architecture,
-    /// Names in the order of the logits.
+    /// Names in the order of the logits; empty where the file does not say.
     pub classes: Vec<String>,
     /// Epochs trained, and the metrics of the epoch that this is.
     pub epoch: usize,
@@ -40,6 +43,15 @@ impl Checkpoint {
         }
     }
 
+    /// Names of the classes, or their numbers where the file does not name them.
+    pub fn class_names(&self) -> Vec<String> {
+        let units = match self.architecture.layers.last().map(|layer| &layer.kind) {
+            Some(LayerKind::Dense { units, .. }) if self.classes.is_empty() => *units,
+            _ => return self.classes.clone(),
+        };
+        (0..units).map(|class| class.to_string()).collect()
+    }
+
     /// The graph of this checkpoint, all of it trainable.
     ///
     /// # Errors
@@ -57,8 +69,7 @@ impl Checkpoint {
         let params = &network.graph.params;
         let tensors: Vec<Outgoing> =
             params.iter().map(|p| Outgoing::f32(p.name.clone(), p.spec.shape.dims())).collect();
-        let about = serde_json::to_string(self).expect("plain data serialises");
-        let metadata = BTreeMap::from([(KEY.to_owned(), about)]);
+        let metadata = BTreeMap::from([(KEY.to_owned(), self.about())]);
         safetensors::write(path, &metadata, &tensors, &mut |index| {
             let values = store.read(&params[index].name)?;
             if values.iter().all(|v| v.is_finite()) {
@@ -77,19 +88,31 @@ impl Checkpoint {
     /// Not a file that Frostline wrote, damaged, or a newer kind.
     pub fn open(path: &Path) -> Result<(Checkpoint, Box<dyn Source>)> {
         let source = weights::open(path)?;
-        let about = source.metadata().get(KEY).ok_or_else(|| {
-            Error::weights(
-                path,
-                "holds weights but no Frostline checkpoint; pass it to 'train --weights' instead",
-            )
-        })?;
-        let checkpoint = serde_json::from_str(about).map_err(|e| {
-            Error::weights(
-                path,
-                format!("its description cannot be read ({e}); was it written by a newer version?"),
-            )
-        })?;
-        Ok((checkpoint, source))
+        Ok((Checkpoint::of(source.as_ref())?, source))
+    }
+
+    /// The description in an open file: Frostline's own, or a whole model of Keras, whose classes have no names.
+    ///
+    /// # Errors
+    /// The file holds weights alone, a newer kind, or a model that cannot be rebuilt here.
+    pub fn of(source: &dyn Source) -> Result<Checkpoint> {
+        let refuse = |what: String| Error::weights(source.path(), what);
+        if let Some(about) = source.metadata().get(KEY) {
+            return serde_json::from_str(about).map_err(|e| {
+                refuse(format!("its description cannot be read ({e}); was it written by a newer version?"))
+            });
+        }
+        match keras_model::read(source, None)? {
+            Some(model) => Ok(Checkpoint::new(&model.architecture, &[])),
+            None => {
+                Err(refuse("holds weights but no model; pass it to 'train --weights' instead".to_owned()))
+            }
+        }
+    }
+
+    /// The description as it stands in a file.
+    pub fn about(&self) -> String {
+        serde_json::to_string(self).expect("plain data serialises")
     }
 
     /// Puts all parameters into the store.

@@ -6,12 +6,14 @@ use crate::data::order;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, Store};
 use crate::optim::RuleRef;
+use crate::train::average;
 use crate::train::evaluate::Evaluator;
 use crate::train::history::{EpochRow, History};
 use crate::train::interrupt;
 use crate::train::metrics::Metrics;
 use crate::train::passes::Passes;
 use crate::train::samples::Samples;
+use crate::train::weighting::Weighting;
 
 /// A training run over a graph with a loss.
 pub struct Fit<'a> {
@@ -19,6 +21,8 @@ pub struct Fit<'a> {
     pub train: &'a dyn Samples,
     pub val: Option<&'a dyn Samples>,
     pub rule: RuleRef,
+    /// How much each training sample counts; validation counts all the same.
+    pub weighting: Weighting,
     pub epochs: usize,
     pub batch: usize,
     pub learning_rate: f32,
@@ -50,6 +54,7 @@ impl Fit<'_> {
         // A run begins with a clean optimizer, whatever an earlier one left on the device.
         store.forget(|name| name.contains(":state"));
         let mut trainer = Passes::new(self.graph, store, self.batch, Some(self.rule.clone()), self.memory)?;
+        trainer.weigh(self.weighting.clone());
         let left = self.memory.saturating_sub(trainer.plan().memory().total()).max(self.memory / 4);
         let mut evaluator = match self.val {
             Some(_) => Some(Evaluator::new(self.graph, store, trainer.plan().settings.batch, left)?),
@@ -59,6 +64,9 @@ impl Fit<'_> {
         for epoch in 0..self.epochs {
             let begun = Instant::now();
             let metrics = self.epoch(&mut trainer, epoch, &mut iteration, observer)?;
+            if epoch + 1 == self.epochs {
+                average::adopt(self.graph, self.rule.as_ref(), store)?;
+            }
             let val = match (&mut evaluator, self.val) {
                 (Some(evaluator), Some(val)) if !interrupt::asked() => Some(evaluator.run(val)?.metrics),
                 _ => None,

@@ -13,6 +13,7 @@ use crate::ops::Now;
 use crate::optim::RuleRef;
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
+use crate::train::weighting::Weighting;
 
 /// Steps whose results may be under way before the oldest is waited for.
 const UNDER_WAY: usize = 4;
@@ -26,6 +27,7 @@ pub struct Passes {
     classes: usize,
     /// Samples of one pass.
     micro: usize,
+    weighting: Weighting,
     under_way: VecDeque<(ReadBack, Vec<u32>)>,
 }
 
@@ -62,9 +64,13 @@ impl Passes {
         let logits = graph.nodes[ends.loss.0].x[0];
         let classes = graph.values[logits.0].shape.last();
         let program = Program::new(graph, plan, store)?;
-        let ones = vec![1f32; micro];
-        program.feed(ends.weights, bytemuck::cast_slice(&ones));
-        Ok(Passes { device, program, ends, input, classes, micro, under_way: VecDeque::new() })
+        let (weighting, under_way) = (Weighting::default(), VecDeque::new());
+        Ok(Passes { device, program, ends, input, classes, micro, weighting, under_way })
+    }
+
+    /// From now on samples count as `weighting` says; at first they all count the same.
+    pub fn weigh(&mut self, weighting: Weighting) {
+        self.weighting = weighting;
     }
 
     pub fn plan(&self) -> &Plan {
@@ -78,6 +84,8 @@ impl Passes {
     pub fn step(&mut self, batch: &Minibatch, seed: u32, iteration: u32, learning_rate: f32) -> Result<()> {
         let n = batch.len();
         let width = batch.bytes().len() / n.max(1);
+        let rule = self.plan().settings.rule.as_ref();
+        let learning_rate = rule.map_or(0.0, |rule| rule.common().rate(learning_rate, iteration));
         let mut now = Now { seed, iteration, first_sample: 0, loss_scale: 1.0 / n as f32, learning_rate };
         for (index, first) in (0..n).step_by(self.micro).enumerate() {
             let last = (first + self.micro).min(n);
@@ -85,6 +93,8 @@ impl Passes {
             let labels = &batch.labels[first..last];
             self.program.feed(self.input, &batch.bytes()[first * width..last * width]);
             self.program.feed(self.ends.labels, bytemuck::cast_slice(labels));
+            let weights = self.weighting.of(labels, &batch.indices[first..last]);
+            self.program.feed(self.ends.weights, bytemuck::cast_slice(&weights));
             self.program.run(last - first, &now, index)?;
             self.queue_results(labels.to_vec());
         }

@@ -113,12 +113,12 @@ impl Samples for FeatureSamples {
     fn batches(&self, order: Vec<u32>) -> Result<Minibatches<'_>> {
         let starts = (0..order.len()).step_by(self.batch.max(1));
         Ok(Box::new(starts.map(move |start| {
-            let indices = order[start..(start + self.batch.max(1)).min(order.len())].to_vec();
+            let rows = &order[start..(start + self.batch.max(1)).min(order.len())];
             let row = |&i: &u32| &self.values[i as usize * self.width..(i as usize + 1) * self.width];
             Ok(Minibatch {
-                values: Values::Features(indices.iter().flat_map(row).copied().collect()),
-                labels: indices.iter().map(|&i| self.labels[i as usize]).collect(),
-                indices,
+                values: Values::Features(rows.iter().flat_map(row).copied().collect()),
+                labels: rows.iter().map(|&i| self.labels[i as usize]).collect(),
+                indices: rows.iter().map(|&i| self.indices[i as usize]).collect(),
             })
         })))
     }
