@@ -78,7 +78,8 @@ fn network(input: usize) -> Result<(Graph, ValueId, ValueId)> {
     let mut graph = Graph::default();
     let image = graph.input("image", Shape::new(&[1, input, input, 3]), Dtype::U8);
     let p = architecture.preprocessing;
-    let preprocess = Preprocess { order: p.source(), scale: p.scale(), offset: p.offset() };
+    let (order, scale, offset) = (p.source(), p.scale(), p.offset());
+    let preprocess = Preprocess { order, scale, offset, pixels: Dtype::U8 };
     let mut x = graph.push("preprocess", Arc::new(preprocess), &[image])?;
     for layer in &architecture.layers {
         x = graph.push(&layer.name, layer.op(), &[x])?;

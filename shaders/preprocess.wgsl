@@ -1,11 +1,12 @@
 // y[n, h, w, c] = x[n, h, w, order[c]] * scale[c] + offset[c]: pixels as bytes become what a network was trained on.
-// x (n, h, w, 3) u8, four to a word; y (n, h, w, 3) f32. `red`, `green` and `blue` are the rows of the equivalent
+// x (n, h, w, 3) u8, four to a word, or f32 behind augmenting ops; y (n, h, w, 3) f32. `red`, `green` and `blue` are the rows of the equivalent
 // matrix, zero but for one element each: y = (dot(red, x), dot(green, x), dot(blue, x)) + offset.
-// One invocation computes one element of y; or four pixels, three words to three vec4, where their number allows.
+// One invocation computes one element of y; or four pixels, three words to three vec4, where their number allows; or one
+// pixel of f32.
 // Source: Keras imagenet_utils.preprocess_input.
 
 struct P {
-    count: u32, // elements of y, or groups of four pixels
+    count: u32, // elements of y, or groups of four pixels, or pixels
     red_x: f32, red_y: f32, red_z: f32,
     green_x: f32, green_y: f32, green_z: f32,
     blue_x: f32, blue_y: f32, blue_z: f32,
@@ -15,6 +16,7 @@ struct P {
 @group(0) @binding(0) var<storage, read> x: array<u32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(3) var<storage, read> x_floats: array<f32>;
 
 fn mapped(pixel: vec3f) -> vec3f {
     let red = vec3f(p.red_x, p.red_y, p.red_z);
@@ -61,4 +63,19 @@ fn forward4(
     y4[to] = vec4f(a, b.x);
     y4[to + 1u] = vec4f(b.yz, c.xy);
     y4[to + 2u] = vec4f(c.z, d);
+}
+
+@compute @workgroup_size(SIZE)
+fn forward_floats(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = flat_index(group, groups, local);
+    if (i >= p.count) { return; }
+    let first = x_floats_at + 3u * i;
+    let colour = mapped(vec3f(x_floats[first], x_floats[first + 1u], x_floats[first + 2u]));
+    y[y_at + 3u * i] = colour.x;
+    y[y_at + 3u * i + 1u] = colour.y;
+    y[y_at + 3u * i + 2u] = colour.z;
 }

@@ -5,12 +5,17 @@
 //!           paths    permutation            workers: read, decode, resize, cache
 //! ```
 //!
-//! The room knows nothing of devices or networks: preprocessing and augmentation happen later, in WGSL.
+//! The room knows nothing of devices or networks: preprocessing and augmentation happen later, in WGSL. What each image's
+//! augmentation draws is decided here.
 
+pub mod affine;
+pub mod augmentation;
 pub mod batches;
 mod cache;
+pub mod colour;
 mod complete;
 pub mod decode;
+pub mod draw;
 mod duplicates;
 pub mod folder;
 mod gate;

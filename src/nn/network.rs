@@ -44,19 +44,40 @@ impl Network {
     /// # Errors
     /// A layer whose shapes do not fit, or a freezing choice that names no layer.
     pub fn new(architecture: Architecture, freeze: &Freeze, smoothing: f32) -> Result<Network> {
+        let loss = SoftmaxCrossEntropy { smoothing, soft: false };
+        Network::with_pixels(architecture, freeze, loss, |_, image| Ok(image))
+    }
+
+    /// As [`Network::new`], with what `augment` pushes between the image and the preprocessing: ops that give f32
+    /// pixels of 0 to 255. Where the loss is soft the labels are targets (n, classes).
+    ///
+    /// # Errors
+    /// As [`Network::new`], and those of `augment`.
+    pub fn with_pixels(
+        architecture: Architecture,
+        freeze: &Freeze,
+        loss: SoftmaxCrossEntropy,
+        augment: impl FnOnce(&mut Graph, ValueId) -> Result<ValueId>,
+    ) -> Result<Network> {
         let frozen = freeze.count(&architecture)?;
         let mut graph = Graph::default();
         let [h, w] = architecture.input;
         let image = graph.input(IMAGE, Shape::new(&[1, h, w, 3]), Dtype::U8);
+        let pixels = augment(&mut graph, image)?;
+        let dtype = graph.values[pixels.0].dtype;
         let p = architecture.preprocessing;
-        let preprocess = Preprocess { order: p.source(), scale: p.scale(), offset: p.offset() };
-        let mut x = graph.push("preprocess", Arc::new(preprocess), &[image])?;
+        let preprocess =
+            Preprocess { order: p.source(), scale: p.scale(), offset: p.offset(), pixels: dtype };
+        let mut x = graph.push("preprocess", Arc::new(preprocess), &[pixels])?;
         for layer in &architecture.layers {
             x = graph.push(&layer.name, layer.op(), &[x])?;
         }
-        let labels = graph.input(LABELS, Shape::new(&[1]), Dtype::U32);
+        let (shape, dtype) = match loss.soft {
+            true => (graph.values[x.0].shape, Dtype::F32),
+            false => (Shape::new(&[1]), Dtype::U32),
+        };
+        let labels = graph.input(LABELS, shape, dtype);
         let weights = graph.input(WEIGHTS, Shape::new(&[1]), Dtype::F32);
-        let loss = SoftmaxCrossEntropy { smoothing, soft: false };
         graph.push(LOSS, Arc::new(loss), &[x, labels, weights])?;
         let names: Vec<&str> =
             architecture.layers[..frozen].iter().map(|layer| layer.name.as_str()).collect();

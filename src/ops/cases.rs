@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use crate::ops::reference::Array;
 use crate::ops::{Dtype, Now, OpRef};
 use crate::ops::{
-    conv2d, dense, dropout, flatten, global_average_pool, max_pool2d, preprocess, softmax_cross_entropy,
+    affine_warp, colour_jitter, conv2d, dense, dropout, flatten, global_average_pool, max_pool2d, mix,
+    preprocess, random_erasing, softmax_cross_entropy,
 };
 use crate::shape::Shape;
 
@@ -79,6 +80,10 @@ pub fn all() -> Vec<Case> {
         dropout::cases(),
         softmax_cross_entropy::cases(),
         preprocess::cases(),
+        affine_warp::cases(),
+        colour_jitter::cases(),
+        random_erasing::cases(),
+        mix::cases(),
     ];
     ops.into_iter().flatten().collect()
 }

@@ -4,7 +4,9 @@
 //! nothing of freezing, memory, or devices: the backward lowering is told which gradients are wanted, and what it keeps
 //! from the forward pass is what its backward steps read.
 
+pub mod affine_warp;
 pub mod cases;
+pub mod colour_jitter;
 pub mod conv2d;
 pub mod dense;
 pub mod dropout;
@@ -14,9 +16,11 @@ pub mod gemm;
 pub mod global_average_pool;
 pub mod guarded;
 pub mod max_pool2d;
+pub mod mix;
 pub mod pieces;
 pub mod preprocess;
 pub mod random;
+pub mod random_erasing;
 pub mod reference;
 pub mod softmax_cross_entropy;
 pub mod step;
@@ -28,12 +32,16 @@ use std::sync::Arc;
 use crate::gpu::{Caps, Form};
 use crate::shape::Shape;
 
+pub use affine_warp::{AffineWarp, FillMode};
 pub use cases::Case;
+pub use colour_jitter::ColourJitter;
 pub use dropout::Dropout;
 pub use flatten::Flatten;
 pub use global_average_pool::GlobalAveragePool;
 pub use max_pool2d::MaxPool2d;
+pub use mix::Mix;
 pub use preprocess::Preprocess;
+pub use random_erasing::RandomErasing;
 pub use reference::{Array, Given, Gradients};
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use step::{Access, Live, Now, Operand, Part, Step, Word};

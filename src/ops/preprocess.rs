@@ -8,7 +8,8 @@ use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/preprocess.wgsl");
 
-/// `y[c] = x[order[c]] * scale[c] + offset[c]`: x (n, h, w, 3) bytes in RGB; y (n, h, w, 3).
+/// `y[c] = x[order[c]] * scale[c] + offset[c]`: x (n, h, w, 3) in RGB, bytes, or f32 of 0 to 255 behind augmenting ops;
+/// y (n, h, w, 3).
 ///
 /// # Errors
 /// No map of three channels, or an order that names a channel beyond the third.
@@ -20,6 +21,8 @@ pub struct Preprocess {
     pub order: [usize; 3],
     pub scale: [f32; 3],
     pub offset: [f32; 3],
+    /// [`Dtype::U8`], or [`Dtype::F32`] where augmenting ops come first.
+    pub pixels: Dtype,
 }
 
 impl Preprocess {
@@ -53,20 +56,24 @@ impl Op for Preprocess {
     }
 
     fn input_dtype(&self, _index: usize) -> Dtype {
-        Dtype::U8
+        self.pixels
+    }
+
+    fn differentiable(&self, _index: usize) -> bool {
+        false
     }
 
     fn forward(&self, site: &Site) -> Lowered {
         let elements = site.y.numel();
         // Of one sample: a smaller last batch runs the kernel of the whole one.
         let sample: usize = site.x[0].dims()[1..].iter().product();
-        let (entry, y, count) = if sample.is_multiple_of(12) {
-            ("forward4", "y4", elements / 12)
-        } else {
-            ("forward", "y", elements)
+        let (entry, x, y, count) = match self.pixels {
+            Dtype::F32 => ("forward_floats", "x_floats", "y", elements / 3),
+            _ if sample.is_multiple_of(12) => ("forward4", "x", "y4", elements / 12),
+            _ => ("forward", "x", "y", elements),
         };
         let mut step = Step::new(Kernel::new("preprocess", SOURCE, entry).piece(INDEX), Part::Forward)
-            .read("x", Operand::X(0))
+            .read(x, Operand::X(0))
             .write(y, Operand::Y)
             .sizes(&[count as usize]);
         for value in self.matrix().into_iter().chain(self.offset) {
@@ -93,13 +100,13 @@ impl Op for Preprocess {
 /// Keras' modes, and numbers of pixels that do and do not fill a word.
 pub fn cases() -> Vec<Case> {
     let rgb = [0, 1, 2];
-    let none = Preprocess { order: rgb, scale: [1.0; 3], offset: [0.0; 3] };
+    let none = Preprocess { order: rgb, scale: [1.0; 3], offset: [0.0; 3], pixels: Dtype::U8 };
     let caffe = Preprocess { order: [2, 1, 0], offset: [-103.939, -116.779, -123.68], ..none };
     let tf = Preprocess { scale: [1.0 / 127.5; 3], offset: [-1.0; 3], ..none };
     let torch = Preprocess {
-        order: rgb,
         scale: [0.229, 0.224, 0.225].map(|std: f32| 1.0 / (255.0 * std)),
         offset: [-0.485 / 0.229, -0.456 / 0.224, -0.406 / 0.225],
+        ..none
     };
     let rescale = Preprocess { scale: [1.0 / 255.0; 3], ..none };
     vec![
@@ -110,6 +117,8 @@ pub fn cases() -> Vec<Case> {
         Case::new(torch, &[&[3, 8, 5, 3]]),
         Case::new(torch, &[&[1, 3, 1, 3]]),
         Case::new(rescale, &[&[3, 2, 2, 3]]),
+        Case::new(Preprocess { pixels: Dtype::F32, ..caffe }, &[&[3, 5, 7, 3]]),
+        Case::new(Preprocess { pixels: Dtype::F32, ..rescale }, &[&[1, 4, 3, 3]]),
     ]
 }
 
@@ -119,7 +128,8 @@ mod tests {
 
     #[test]
     fn caffe_mode_swaps_channels_and_subtracts_means() {
-        let op = Preprocess { order: [2, 1, 0], scale: [1.0; 3], offset: [-103.939, -116.779, -123.68] };
+        let offset = [-103.939, -116.779, -123.68];
+        let op = Preprocess { order: [2, 1, 0], scale: [1.0; 3], offset, pixels: Dtype::U8 };
         let blue_green_red: Vec<f64> = (0..3).map(|c| op.mapped(&[10.0, 20.0, 30.0], c)).collect();
         let expected = [30.0 - 103.939, 20.0 - 116.779, 10.0 - 123.68];
         assert!(blue_green_red.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-4));
@@ -127,7 +137,7 @@ mod tests {
 
     #[test]
     fn grey_images_are_refused() {
-        let op = Preprocess { order: [0, 1, 2], scale: [1.0; 3], offset: [0.0; 3] };
+        let op = Preprocess { order: [0, 1, 2], scale: [1.0; 3], offset: [0.0; 3], pixels: Dtype::U8 };
         assert!(op.output(&[Shape::new(&[1, 4, 4, 1])]).unwrap_err().contains("RGB"));
         assert!(Preprocess { order: [0, 1, 3], ..op }.output(&[Shape::new(&[1, 4, 4, 3])]).is_err());
     }

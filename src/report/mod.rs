@@ -1,3 +1,13 @@
 //! What a run leaves for people to look at.
+//!
+//! [`Report`] is plain data; [`Report::html`] is the page: one file that needs nothing else, neither scripts nor the
+//! network. Each part of the page is a file of `sections/` that turns its data into markup.
 
+pub mod page;
+pub mod picture;
+pub mod sections;
 pub mod sheet;
+pub mod svg;
+
+pub use page::Report;
+pub use picture::Picture;

@@ -1,5 +1,6 @@
 //! Metrics of a graph on samples, without training.
 
+use crate::data::augmentation::Augmentation;
 use crate::error::Result;
 use crate::graph::{Graph, Store};
 use crate::train::metrics::Metrics;
@@ -32,13 +33,22 @@ pub fn evaluate(
 }
 
 /// A bound evaluation program, for one evaluation per epoch.
-pub struct Evaluator(Passes);
+pub struct Evaluator {
+    passes: Passes,
+    /// Batches so far: what augmentation draws by, where it is switched on.
+    batches: u32,
+}
 
 impl Evaluator {
     /// # Errors
     /// Not even one sample fits, or the device refuses.
     pub fn new(graph: &Graph, store: &mut Store, batch: usize, memory: u64) -> Result<Evaluator> {
-        Ok(Evaluator(Passes::new(graph, store, batch, None, memory)?))
+        Ok(Evaluator { passes: Passes::new(graph, store, batch, None, memory)?, batches: 0 })
+    }
+
+    /// Evaluates on augmented images, as the published recipe does.
+    pub fn augment(&mut self, augmentation: &Augmentation) {
+        self.passes.augment(augmentation);
     }
 
     /// # Errors
@@ -47,7 +57,8 @@ impl Evaluator {
         let mut found = Evaluation::default();
         for minibatch in samples.in_order()? {
             let minibatch = minibatch?;
-            self.0.step(&minibatch, 0, 0, 0.0)?;
+            self.passes.step(&minibatch, 0, self.batches, 0.0)?;
+            self.batches += 1;
             found.indices.extend(&minibatch.indices);
             self.collect(&mut found, false)?;
         }
@@ -56,7 +67,7 @@ impl Evaluator {
     }
 
     fn collect(&mut self, found: &mut Evaluation, flush: bool) -> Result<()> {
-        for result in self.0.results(flush)? {
+        for result in self.passes.results(flush)? {
             result.add_to(&mut found.metrics);
             found.probabilities.extend(result.probabilities);
             found.labels.extend(result.labels);

@@ -1,6 +1,10 @@
 //! Training: samples in, a checkpoint out.
 
+<<<<<<< HEAD
 pub mod average;
+=======
+pub mod augment;
+>>>>>>> main
 pub mod checkpoint;
 pub mod convert;
 pub mod evaluate;

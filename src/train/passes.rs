@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::data::augmentation::Augmentation;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, ReadBack};
 use crate::graph::draft::Role;
@@ -11,6 +12,7 @@ use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId};
 use crate::nn::network::Ends;
 use crate::ops::Now;
 use crate::optim::RuleRef;
+use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
 use crate::train::weighting::Weighting;
@@ -24,6 +26,7 @@ pub struct Passes {
     program: Program,
     ends: Ends,
     input: ValueId,
+    feeder: Feeder,
     classes: usize,
     /// Samples of one pass.
     micro: usize,
@@ -64,8 +67,9 @@ impl Passes {
         let logits = graph.nodes[ends.loss.0].x[0];
         let classes = graph.values[logits.0].shape.last();
         let program = Program::new(graph, plan, store)?;
+        let feeder = Feeder::new(graph, None);
         let (weighting, under_way) = (Weighting::default(), VecDeque::new());
-        Ok(Passes { device, program, ends, input, classes, micro, weighting, under_way })
+        Ok(Passes { device, program, ends, input, feeder, classes, micro, weighting, under_way })
     }
 
     /// From now on samples count as `weighting` says; at first they all count the same.
@@ -75,6 +79,11 @@ impl Passes {
 
     pub fn plan(&self) -> &Plan {
         self.program.plan()
+    }
+
+    /// Switches the draws of augmenting ops on; without them images stay as they are.
+    pub fn augment(&mut self, augmentation: &Augmentation) {
+        self.feeder = Feeder::new(self.program.graph(), Some(augmentation.clone()));
     }
 
     /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
@@ -90,13 +99,13 @@ impl Passes {
         for (index, first) in (0..n).step_by(self.micro).enumerate() {
             let last = (first + self.micro).min(n);
             now.first_sample = first as u32;
-            let labels = &batch.labels[first..last];
             self.program.feed(self.input, &batch.bytes()[first * width..last * width]);
-            self.program.feed(self.ends.labels, bytemuck::cast_slice(labels));
-            let weights = self.weighting.of(labels, &batch.indices[first..last]);
+            let weights = self.weighting.of(&batch.labels[first..last], &batch.indices[first..last]);
             self.program.feed(self.ends.weights, bytemuck::cast_slice(&weights));
+            let whole = Whole { bytes: batch.bytes(), labels: &batch.labels };
+            self.feeder.feed(&self.program, whole, first..last, &now);
             self.program.run(last - first, &now, index)?;
-            self.queue_results(labels.to_vec());
+            self.queue_results(batch.labels[first..last].to_vec());
         }
         self.program.update(&now)
     }

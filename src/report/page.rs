@@ -1,0 +1,99 @@
+//! The page of a run: one HTML file that holds its style, its charts and its pictures.
+
+use std::io::Write;
+use std::path::Path;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::error::{Error, Result};
+use crate::report::sections::{curves, freeze, layers, receipt, samples, setting, shares, summary};
+use crate::report::svg;
+use crate::weights::file;
+
+/// Everything that the page shows. What a run does not know yet, or never will, is empty or `None`: the page then says
+/// so in a line, or leaves that part out.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub title: String,
+    pub summary: summary::Summary,
+    pub setting: Vec<setting::Fact>,
+    pub curves: curves::Curves,
+    /// One for each stage: which layers train, and what freezing saves.
+    pub freeze: Vec<freeze::Stage>,
+    pub layers: Option<layers::LayerTimes>,
+    pub shares: Vec<shares::Share>,
+    pub samples: Vec<samples::Sample>,
+    pub receipt: receipt::Receipt,
+}
+
+/// The file of a run's folder that holds the page.
+pub const FILE: &str = "report.html";
+
+impl Report {
+    /// The page.
+    pub fn html(&self) -> String {
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    title { (self.title) }
+                    style { (PreEscaped(svg::STYLE)) (PreEscaped(include_str!("page.css"))) }
+                }
+                body { main { (self.body()) } }
+            }
+        };
+        page.into_string()
+    }
+
+    /// Writes the page, whole or not at all.
+    ///
+    /// # Errors
+    /// The file cannot be written; an older one then stays.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let page = self.html();
+        file::replace(path, |out| out.write_all(page.as_bytes()).map_err(Error::io("write", path)))
+    }
+
+    fn body(&self) -> Markup {
+        html! {
+            header { h1 { (self.title) } (summary::draw(&self.summary)) }
+            (section("Learning curves", curves::draw(&self.curves)))
+            (section("What trains, and what freezing saves", freeze::draw(&self.freeze)))
+            (section("Where the time goes", html! {
+                (shares::draw(&self.shares))
+                (layers::draw(self.layers.as_ref()))
+            }))
+            @if !self.samples.is_empty() { (section("After augmentation", samples::draw(&self.samples))) }
+            @if !self.setting.is_empty() { (section("Setting", setting::draw(&self.setting))) }
+            (section("Receipt", receipt::draw(&self.receipt)))
+        }
+    }
+}
+
+fn section(title: &str, inside: Markup) -> Markup {
+    html! { section { h2 { (title) } (inside) } }
+}
+
+/// A remark below a heading.
+pub(super) fn line(words: &str) -> Markup {
+    html! { p.remark { (words) } }
+}
+
+/// A table with a row of heads; the columns from `numbers` on are aligned to the right.
+pub(super) fn table(heads: &[&str], numbers: usize, rows: Vec<Vec<Markup>>) -> Markup {
+    let class = |column: usize| if column >= numbers { "number" } else { "" };
+    html! {
+        div.scroll {
+            table {
+                thead { tr { @for (i, head) in heads.iter().enumerate() { th class=(class(i)) { (head) } } } }
+                tbody {
+                    @for row in rows {
+                        tr { @for (i, cell) in row.into_iter().enumerate() { td class=(class(i)) { (cell) } } }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The parts of the page: each is plain data and a function that draws it.
+
+pub mod curves;
+pub mod freeze;
+pub mod layers;
+pub mod receipt;
+pub mod samples;
+pub mod setting;
+pub mod shares;
+pub mod summary;

@@ -1,0 +1,36 @@
+//! The first lines of the page: how far the run is, and its figures in large.
+
+use maud::{Markup, html};
+
+/// How far a run is and what it came to.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// Such as `epoch 3 of 10`, or `complete`.
+    pub state: String,
+    /// Figures with what they are, the most important first.
+    pub figures: Vec<Figure>,
+}
+
+/// A number in large.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    pub value: String,
+    pub what: &'static str,
+}
+
+impl Figure {
+    pub fn new(value: impl Into<String>, what: &'static str) -> Figure {
+        Figure { value: value.into(), what }
+    }
+}
+
+pub fn draw(summary: &Summary) -> Markup {
+    html! {
+        p.remark { (summary.state) }
+        @if !summary.figures.is_empty() {
+            div.figures {
+                @for figure in &summary.figures { div { strong { (figure.value) } span { (figure.what) } } }
+            }
+        }
+    }
+}
