@@ -1,10 +1,7 @@
 //! The command line: parse, call one function per subcommand, print.
 
-<<<<<<< HEAD
-pub mod convert;
-=======
 pub mod augment;
->>>>>>> main
+pub mod convert;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
@@ -18,11 +15,8 @@ pub mod predict;
 pub mod progress;
 pub mod run_folder;
 pub mod train;
-<<<<<<< HEAD
-pub mod weights;
-=======
 pub mod watch;
->>>>>>> main
+pub mod weights;
 
 use std::sync::Arc;
 
@@ -68,19 +62,16 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
-<<<<<<< HEAD
+    /// Draw what augmentation makes of an image, as a contact sheet
+    Augment(augment::Args),
+    /// Serve the page of a run while it goes on
+    Watch(watch::Args),
     /// Download the official VGG weights into the cache, where '--weights imagenet' finds them
     Fetch(fetch::Args),
     /// Write a weight file as another kind: safetensors, Keras .keras, .weights.h5 or .h5
     Convert(convert::Args),
     /// Show what is in a weight file, tensor by tensor
     Inspect(inspect::Args),
-=======
-    /// Draw what augmentation makes of an image, as a contact sheet
-    Augment(augment::Args),
-    /// Serve the page of a run while it goes on
-    Watch(watch::Args),
->>>>>>> main
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
 }
@@ -98,14 +89,11 @@ impl Cli {
             Command::Train(args) => train::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
-<<<<<<< HEAD
+            Command::Augment(args) => augment::run(args, shared),
+            Command::Watch(args) => watch::run(args, shared),
             Command::Fetch(args) => fetch::run(args, shared),
             Command::Convert(args) => convert::run(args, shared),
             Command::Inspect(args) => inspect::run(args),
-=======
-            Command::Augment(args) => augment::run(args, shared),
-            Command::Watch(args) => watch::run(args, shared),
->>>>>>> main
             Command::Demo(args) => demo::run(args, shared),
         }
     }

@@ -1,10 +1,7 @@
 //! Training: samples in, a checkpoint out.
 
-<<<<<<< HEAD
-pub mod average;
-=======
 pub mod augment;
->>>>>>> main
+pub mod average;
 pub mod checkpoint;
 pub mod convert;
 pub mod evaluate;
