@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::gpu::Caps;
-use crate::ops::{Array, Live, Lowered, Now, Word};
+use crate::ops::{Array, Lowered, Now, Word};
 use crate::optim::flat::Flat;
 use crate::optim::{Common, Rule};
 use crate::shape::Shape;
@@ -58,8 +58,8 @@ impl Rule for Adam {
 
     fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
         let (b1, b2) = (self.beta_1, self.beta_2);
-        let mut words = [b1, b2, 1.0 - b1, 1.0 - b2, b1.ln(), b2.ln()].map(|v| Word::F32(v as f32)).to_vec();
-        words.extend([Word::F32(self.epsilon), Word::Live(Live::Iteration)]);
+        let mut words = [b1, b2, 1.0 - b1, 1.0 - b2].map(|v| Word::F32(v as f32)).to_vec();
+        words.extend([Word::Rest(b1), Word::Rest(b2), Word::F32(self.epsilon)]);
         let flat = Flat {
             file: "adam",
             source: include_str!("../../shaders/adam.wgsl"),
