@@ -90,7 +90,7 @@ fn the_fraction_may_be_nothing_but_not_everything() {
     assert_eq!(divided(dir.path(), 0.999, 1).train.class_counts(2), [1, 1]);
     for bad in [1.0, -0.1, f64::NAN] {
         let options = Options { val_fraction: bad, ..Options::default() };
-        assert!(message(Dataset::open(dir.path(), &options)).contains("validation fraction"));
+        assert!(message(Dataset::open(dir.path(), &options)).contains("--val-fraction"));
     }
 }
 

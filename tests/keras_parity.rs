@@ -266,11 +266,12 @@ fn class(run: &Value) -> String {
 }
 
 fn trajectory(model: &Model, name: &str, run: &Value, losses: &[f64], rung: Option<Rung>, tally: &mut Tally) {
-    let Described { rule, learning_rate } = from_config(&class(run), &run["optimizer"]).unwrap();
+    let Described { optimizer, learning_rate } = from_config(&class(run), &run["optimizer"]).unwrap();
     let rate = learning_rate.expect("the oracle has no schedules");
     let trainable = names(&run["trainable"]);
     let smoothing = run["smooth"].as_f64().unwrap_or(0.0) as f32;
-    let settings = Settings { training: true, rule: Some(rule), choice: rung, ..Settings::default() };
+    let settings =
+        Settings { training: true, rule: Some(optimizer.rule()), choice: rung, ..Settings::default() };
     let trains = |name: &str| trainable.iter().any(|known| known == name);
     let mut bound = Bound::new(model, trains, smoothing, settings, |_| Vec::new());
     bound.weigh(model, run["cw"].as_bool().unwrap_or(false));

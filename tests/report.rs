@@ -17,6 +17,7 @@ fn row(epoch: usize, val_acc: Option<f64>, lr: f32) -> EpochRow {
         seconds: 2.0,
         val_acc,
         val_loss: val_acc.map(|a| 1.0 - a),
+        ..EpochRow::default()
     }
 }
 

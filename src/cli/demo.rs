@@ -10,7 +10,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::Shared;
-use super::progress::{Watch, bar};
+use super::progress::bar;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
 use crate::data::folder::{self, Dataset};
@@ -30,7 +30,7 @@ use crate::train::features::Extractor;
 use crate::train::metrics::argmax;
 use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::transfer::stage;
-use crate::train::{FeatureSamples, Fit, History, ImageSamples, Samples, Weighting, interrupt};
+use crate::train::{EpochRow, FeatureSamples, Fit, History, ImageSamples, Observer, Samples, interrupt};
 
 /// Example: frostline demo --out runs/demo
 #[derive(Debug, clap::Args)]
@@ -211,33 +211,15 @@ impl Demo<'_> {
         store: &mut Store,
     ) -> Result<History> {
         let fit = Fit {
-            graph,
-            train,
             val: Some(val),
-            rule: schedule.rule(),
-            weighting: Weighting::default(),
             epochs: schedule.epochs,
             batch: BATCH,
             learning_rate: schedule.rate,
             seed: self.args.seed,
             memory: self.memory(store),
+            ..Fit::new(graph, train, schedule.rule())
         };
-        // Every tenth epoch of the many is enough to see where it goes.
-        let shown = (schedule.epochs / 6).max(1);
-        let shared = self.shared;
-        let mut watch = Watch::new(schedule.epochs, train.len(), true, |_, row, _| {
-            if (row.epoch + 1).is_multiple_of(shown) {
-                let (loss, acc) = (row.val_loss.unwrap_or(0.0), row.val_acc.unwrap_or(0.0));
-                shared.say(format_args!(
-                    "epoch {:>3}  loss {:.4} acc {:.4}  val_loss {loss:.4} val_acc {acc:.4}",
-                    row.epoch + 1,
-                    row.loss,
-                    row.acc
-                ));
-            }
-            Ok(())
-        });
-        fit.run(store, &mut watch)
+        fit.run(store, &mut Lines { shared: self.shared, every: (schedule.epochs / 6).max(1) })
     }
 
     fn extract(&self, extractor: &mut Extractor) -> Result<(FeatureSamples, FeatureSamples)> {
@@ -289,6 +271,27 @@ impl Demo<'_> {
         let path = self.args.out.join("predictions.png");
         sheet::save_png(&sheet::draw(&tiles, INPUT as u32, 8), &path)?;
         Ok(path)
+    }
+}
+
+/// Shows some of the many epochs: enough to see where it goes.
+struct Lines<'a> {
+    shared: &'a Shared,
+    every: usize,
+}
+
+impl Observer for Lines<'_> {
+    fn epoch(&mut self, _: &Store, row: &EpochRow, _: bool) -> Result<()> {
+        if (row.epoch + 1).is_multiple_of(self.every) {
+            let (loss, acc) = (row.val_loss.unwrap_or(0.0), row.val_acc.unwrap_or(0.0));
+            self.shared.say(format_args!(
+                "epoch {:>3}  loss {:.4} acc {:.4}  val_loss {loss:.4} val_acc {acc:.4}",
+                row.epoch + 1,
+                row.loss,
+                row.acc
+            ));
+        }
+        Ok(())
     }
 }
 

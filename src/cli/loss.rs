@@ -6,6 +6,7 @@ use crate::train::Weighting;
 
 /// Label smoothing and the weights of classes.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Loss")]
 pub struct LossArgs {
     /// Share of each label that is spread over all classes, as Keras' label_smoothing
     #[arg(long, default_value_t = 0.0)]

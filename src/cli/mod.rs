@@ -1,19 +1,24 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod completions;
 pub mod convert;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod fetch;
+pub mod fitting;
 pub mod inspect;
 pub mod loss;
+pub mod lr_find;
 pub mod model;
 pub mod optimizer;
 pub mod plan;
 pub mod predict;
+pub mod presets;
 pub mod progress;
 pub mod run_folder;
+pub mod setup;
 pub mod train;
 pub mod watch;
 pub mod weights;
@@ -42,7 +47,8 @@ pub struct Shared {
     /// Adapter to use: part of its NAME, its INDEX in 'frostline doctor', or 'cpu' for the software driver
     #[arg(long, global = true, env = "FROSTLINE_ADAPTER", default_value = "auto")]
     pub adapter: String,
-    /// Most device memory to plan for, such as 2G or 600M [default: 80 % of what is available on a CPU adapter]
+    /// Most device memory to take, such as 2G or 600M [default: 80 % of the memory that is available, or 90 % of what
+    /// a GPU's driver grants]
     #[arg(long, global = true, value_parser = bytes)]
     pub memory: Option<u64>,
     /// Print only results and errors
@@ -58,6 +64,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Train on a folder of images
     Train(train::Args),
+    /// Find the learning rates that a setting bears, with a plot
+    LrFind(lr_find::Args),
     /// Measure a checkpoint on a folder of images
     Eval(eval::Args),
     /// Classify images with a checkpoint
@@ -74,6 +82,8 @@ pub enum Command {
     Inspect(inspect::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
 }
 
 impl Cli {
@@ -87,6 +97,7 @@ impl Cli {
             Command::Doctor(args) => doctor::run(args, &shared.choice()),
             Command::Plan(args) => plan::run(args, shared),
             Command::Train(args) => train::run(args, shared),
+            Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
@@ -95,6 +106,7 @@ impl Cli {
             Command::Convert(args) => convert::run(args, shared),
             Command::Inspect(args) => inspect::run(args),
             Command::Demo(args) => demo::run(args, shared),
+            Command::Completions(args) => completions::run(args),
         }
     }
 }
@@ -114,9 +126,9 @@ impl Shared {
         Ok(Arc::new(device))
     }
 
-    /// Bytes that plans on this device may take.
+    /// Bytes that a run may take of this device.
     pub fn budget(&self, device: &Device) -> u64 {
-        crate::gpu::memory::budget(self.memory, device.caps())
+        device.budget(self.memory)
     }
 
     /// Prints a line for people; nothing under `--quiet`.

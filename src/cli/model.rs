@@ -1,23 +1,31 @@
 //! The options that say which model: shared by plan, train and others.
 
 use crate::error::Result;
-use crate::nn::{Architecture, Freeze, Head, Pool, Preprocessing, vgg};
+use crate::nn::architecture::up_to;
+use crate::nn::{Architecture, Freeze, Head, Pool, Preprocessing, chain, vgg};
 
 /// Which base, which head, and what is frozen.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Model")]
 pub struct ModelArgs {
     /// vgg11, vgg13, vgg16 or vgg19
     #[arg(long, default_value = "vgg16")]
     pub model: String,
+    /// A base of one's own instead of --model, such as conv16,conv16,pool,conv32x5,pool
+    #[arg(long, value_name = "CHAIN", conflicts_with = "model")]
+    pub layers: Option<String>,
     /// Side of the square input in pixels
     #[arg(long, default_value_t = 224)]
     pub input: usize,
     /// Units of the hidden layers of the head, such as 1024,1024 [default: none]
     #[arg(long, value_delimiter = ',')]
     pub head: Vec<usize>,
-    /// Dropout in the head
-    #[arg(long, default_value_t = 0.0)]
-    pub dropout: f32,
+    /// Leave out what stands above this layer of the base, such as block2_pool
+    #[arg(long, value_name = "LAYER")]
+    pub layer: Option<String>,
+    /// Dropout behind the hidden layers of the head: one share, or one for each, such as 0.5,0
+    #[arg(long, value_delimiter = ',', default_value = "0")]
+    pub dropout: Vec<f32>,
     /// How feature maps become a vector: flatten (as in the published recipe) or avg
     #[arg(long, default_value = "flatten", value_parser = pool)]
     pub pool: Pool,
@@ -54,7 +62,16 @@ impl ModelArgs {
     /// # Errors
     /// An unknown model, or a head or input that makes no sense.
     pub fn architecture(&self, classes: usize) -> Result<Architecture> {
-        let head = Head { pool: self.pool, hidden: self.head.clone(), dropout: self.dropout, classes };
-        vgg::with_head(&self.model, self.input, self.preprocessing.unwrap_or(Preprocessing::Caffe), &head)
+        let head = Head { pool: self.pool, hidden: self.head.clone(), classes, ..Head::default() };
+        let head = head.layers_with(&self.dropout)?;
+        let (model, mut base) = match &self.layers {
+            Some(chain) => ("chain", chain::base(chain)?),
+            None => (self.model.as_str(), vgg::layers(&self.model, self.input)?),
+        };
+        if let Some(layer) = &self.layer {
+            up_to(&mut base, layer)?;
+        }
+        let preprocessing = self.preprocessing.unwrap_or(Preprocessing::Caffe);
+        Ok(Architecture::stack(model, base, self.input, preprocessing, head))
     }
 }

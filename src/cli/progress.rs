@@ -1,78 +1,169 @@
-//! What a run shows: a bar on a terminal, plain lines elsewhere.
+//! What a run shows: bars on a terminal, a table of its epochs, or a line of JSON for each.
 
 use std::io::IsTerminal;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::error::Result;
 use crate::graph::Store;
-use crate::train::{EpochRow, Metrics, Observer};
+use crate::train::{EpochRow, Metrics, Observer, Stage, Watcher};
 
 /// A bar over images with rate and time left; silent where there is no terminal or under `--quiet`.
 pub fn bar(label: &str, images: usize, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let template = "{prefix:<9} {bar:30} {pos}/{len} images  {per_sec:.1}  left {eta}  {msg}";
+    let template = "{prefix:<9} {bar:30} {pos}/{len} images  {images}  left {eta}  {msg}";
+    ProgressBar::new(images as u64).with_style(style(template)).with_prefix(label.to_owned())
+}
+
+fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(images as u64)
-        .with_style(style.with_key(
-            "per_sec",
-            |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
-                let _ = write!(w, "{:.1} images/s", state.per_sec());
-            },
-        ))
-        .with_prefix(label.to_owned())
+    style.with_key("images", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let _ = write!(out, "{:.1} images/s", state.per_sec());
+    })
 }
 
-/// Shows a run and calls `save` after each epoch.
-pub struct Watch<F> {
-    pub epochs: usize,
-    pub images: usize,
-    pub quiet: bool,
-    bar: Option<ProgressBar>,
-    save: F,
+/// Shows a run.
+pub struct Watch {
+    epochs: usize,
+    images: usize,
+    quiet: bool,
+    json: bool,
+    bars: MultiProgress,
+    /// Over the epochs of the run; hidden where there is no terminal.
+    run: ProgressBar,
+    /// Over the images of the epoch under way, or of the features.
+    epoch: Option<ProgressBar>,
+    header_is_due: bool,
 }
 
-impl<F: FnMut(&Store, &EpochRow, bool) -> Result<()>> Watch<F> {
-    pub fn new(epochs: usize, images: usize, quiet: bool, save: F) -> Watch<F> {
-        Watch { epochs, images, quiet, bar: None, save }
+impl Watch {
+    pub fn new(epochs: usize, images: usize, quiet: bool, json: bool) -> Watch {
+        let bars = MultiProgress::new();
+        let run =
+            bar("epochs", epochs, quiet).with_style(style("{prefix:<9} {bar:30} {pos}/{len}  left {eta}"));
+        let run = if run.is_hidden() { run } else { bars.add(run) };
+        Watch { epochs, images, quiet, json, bars, run, epoch: None, header_is_due: true }
+    }
+
+    fn open(&mut self, label: &str, images: usize) -> &ProgressBar {
+        let (bars, quiet) = (&self.bars, self.quiet);
+        self.epoch.get_or_insert_with(|| {
+            let bar = bar(label, images, quiet);
+            if bar.is_hidden() { bar } else { bars.insert(0, bar) }
+        })
+    }
+
+    fn close(&mut self) {
+        if let Some(bar) = self.epoch.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// A line for people on stderr, above the bars.
+    fn say(&self, line: &str) {
+        if !self.quiet {
+            self.bars.suspend(|| eprintln!("{line}"));
+        }
+    }
+
+    fn result(&self, line: &str) {
+        self.bars.suspend(|| println!("{line}"));
     }
 }
 
-impl<F: FnMut(&Store, &EpochRow, bool) -> Result<()>> Observer for Watch<F> {
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.close();
+        self.run.finish_and_clear();
+    }
+}
+
+impl Observer for Watch {
     fn step(&mut self, epoch: usize, done: usize, metrics: &Metrics) {
-        let bar = self
-            .bar
-            .get_or_insert_with(|| bar(&format!("{}/{}", epoch + 1, self.epochs), self.images, self.quiet));
+        let (label, images) = (format!("{}/{}", epoch + 1, self.epochs), self.images);
+        let bar = self.open(&label, images);
         bar.set_position(done as u64);
         bar.set_message(format!("loss {:.4} acc {:.3}", metrics.loss(), metrics.accuracy()));
     }
 
-    fn epoch(&mut self, store: &Store, row: &EpochRow, best: bool) -> Result<()> {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
+    fn epoch(&mut self, _store: &Store, row: &EpochRow, best: bool) -> Result<()> {
+        self.close();
+        self.run.set_position(row.epoch as u64 + 1);
+        let rate = self.images as f64 / row.seconds.max(1e-9);
+        if self.json {
+            let mut object = serde_json::json!(row);
+            object["best"] = best.into();
+            object["images_per_second"] = rate.into();
+            self.result(&object.to_string());
+        } else if !self.quiet {
+            if std::mem::take(&mut self.header_is_due) {
+                self.result(HEADER);
+            }
+            self.result(&line(row, self.epochs, rate, best));
         }
-        if !self.quiet {
-            println!("{}", line(row, self.epochs, self.images, best));
-        }
-        (self.save)(store, row, best)
+        Ok(())
     }
 }
 
-/// `epoch  3/20  loss 0.9123 acc 0.7012  val_loss 1.0121 val_acc 0.6944  12.3 images/s  best`
-fn line(row: &EpochRow, epochs: usize, images: usize, best: bool) -> String {
-    let width = epochs.to_string().len();
-    let val = match (row.val_loss, row.val_acc) {
-        (Some(loss), Some(acc)) => format!("  val_loss {loss:.4} val_acc {acc:.4}"),
-        _ => String::new(),
-    };
-    let rate = images as f64 / row.seconds.max(1e-9);
+impl Watcher for Watch {
+    fn stage(&mut self, stage: &Stage, first: usize) {
+        self.say(&format!(
+            "stage     epochs {} to {}, frozen: {}, rate {}",
+            first + 1,
+            first + stage.epochs,
+            stage.freeze,
+            stage.rate
+        ));
+    }
+
+    fn features(&mut self, done: usize, images: usize) {
+        self.open("features", images).set_position(done as u64);
+    }
+
+    fn cached(&mut self, layer: Option<&str>) {
+        self.close();
+        match layer {
+            Some(layer) => self.say(&format!("cached    {layer}: everything up to it ran once per image")),
+            None => self.say("cached    nothing: every layer runs in every epoch"),
+        }
+    }
+}
+
+const HEADER: &str = "    epoch     loss     acc  val_loss  val_acc        rate  images/s";
+
+/// `   3/20   0.9123  0.7012    1.0121   0.6944   1.000e-3      12.3  best`
+fn line(row: &EpochRow, epochs: usize, images_per_second: f64, best: bool) -> String {
+    let or_dash = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.4}"));
+    let epoch = format!("{}/{epochs}", row.epoch + 1);
     format!(
-        "epoch {:>width$}/{epochs}  loss {:.4} acc {:.4}{val}  {rate:.1} images/s{}",
-        row.epoch + 1,
+        "{epoch:>9}  {:>7.4}  {:.4}  {:>8}  {:>7}  {:>10}  {images_per_second:>8.1}{}",
         row.loss,
         row.acc,
+        or_dash(row.val_loss),
+        or_dash(row.val_acc),
+        format!("{:.3e}", row.lr),
         if best { "  best" } else { "" }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_stand_below_their_heads() {
+        let row = EpochRow {
+            epoch: 2,
+            loss: 0.9123,
+            acc: 0.7012,
+            lr: 1e-3,
+            val_acc: Some(0.5),
+            ..EpochRow::default()
+        };
+        let line = line(&row, 20, 12.3, false);
+        assert_eq!(line, "     3/20   0.9123  0.7012         -   0.5000    1.000e-3      12.3");
+        assert_eq!(line.len(), HEADER.len());
+    }
 }

@@ -4,11 +4,6 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 
-/// The checkpoint of the best epoch so far.
-pub const BEST: &str = "best.safetensors";
-/// The checkpoint of the last epoch.
-pub const LAST: &str = "last.safetensors";
-
 /// Makes the folder `out`, or a numbered one in `runs` that is named after the data and the model.
 ///
 /// # Errors

@@ -1,236 +1,143 @@
 //! `frostline train`: a folder of images in, a checkpoint out.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use super::Shared;
-use super::loss::LossArgs;
-use super::model::ModelArgs;
-use super::optimizer::OptimizerArgs;
-use super::progress::{Watch, bar};
-use super::run_folder::{self, BEST, LAST};
-use super::weights::{self, WeightsArgs};
-use crate::data::batches::{Loader, Options};
-use crate::data::folder::{self, Dataset};
-use crate::data::split::Split;
+use super::augment::Ranges;
+use super::fitting::FittingArgs;
+use super::progress::Watch;
+use super::setup::SetupArgs;
+use super::{Shared, presets, run_folder, weights};
+use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
-use crate::nn::Network;
-use crate::nn::init::Random;
-use crate::train::pretrained::{Pretrained, initialise};
-use crate::train::transfer::{Staged, stage};
-use crate::train::{Checkpoint, EpochRow, Fit, History, ImageSamples, interrupt};
-use crate::weights::import::Report;
+use crate::train::keeper::{BEST, LAST};
+use crate::train::{History, Run, Session, interrupt};
 
-/// Example: frostline train examples/clipart8 --weights weights/vgg16_imagenet_notop.f16.safetensors --input 96
+/// Example: frostline train examples/clipart8 --input 96 --pool avg --limit-images 64 --epochs 5
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
-    pub data: PathBuf,
+    #[arg(required_unless_present = "resume")]
+    pub data: Option<PathBuf>,
+    /// A known recipe; options beside it win: seed (as published) or seed-fixed (its mistakes mended)
+    #[arg(long, value_parser = presets::names(&presets::PRESETS), conflicts_with = "scenario")]
+    pub preset: Option<String>,
+    /// 1: few images, like ImageNet's; 2: many, alike; 3: few, unlike; 4: many, unlike; or auto, which looks and says why
+    #[arg(long, value_parser = presets::scenarios())]
+    pub scenario: Option<String>,
+    /// Go on with a run that was stopped, with the same bits as if it had not been
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = ["data", "preset", "scenario", "out", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "FittingArgs", "Ranges"]
+    )]
+    pub resume: Option<PathBuf>,
     #[command(flatten)]
-    pub model: ModelArgs,
+    pub setup: SetupArgs,
     #[command(flatten)]
-    pub weights: WeightsArgs,
-    /// Go on from a checkpoint or a whole Keras model: its architecture, classes and weights
-    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "weights")]
-    pub from: Option<PathBuf>,
-    /// Passes over the training images
-    #[arg(long, default_value_t = 10)]
-    pub epochs: usize,
-    /// Images per step
-    #[arg(long, default_value_t = 16)]
-    pub batch: usize,
+    pub fitting: FittingArgs,
     #[command(flatten)]
-    pub optimizer: OptimizerArgs,
-    #[command(flatten)]
-    pub loss: LossArgs,
-    /// Seed of initial values, order, dropout and split
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
-    /// Share of each class that validates, where DATA has no val folder
-    #[arg(long, default_value_t = 0.2)]
-    pub val_fraction: f64,
-    /// Stop at the first unreadable image instead of skipping it
-    #[arg(long)]
-    pub strict: bool,
+    pub ranges: Ranges,
+    /// Augment the images that validate too, as the published recipe does
+    #[arg(long, help_heading = "Augmentation")]
+    pub augment_validation: bool,
     /// Folder for the checkpoints and the history [default: runs/DATA-MODEL-NUMBER]
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Seconds after which the run is saved again; a crash loses no more than this
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub save_every: u64,
+    /// Write event files for TensorBoard into the run's folder
+    #[arg(long)]
+    pub tensorboard: bool,
+    /// One JSON object per epoch, and one at the end, instead of text
+    #[arg(long)]
+    pub json: bool,
 }
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
-    check(args)?;
-    let pretrained = if args.from.is_some() { None } else { args.weights.resolve(&args.model.model)? };
-    let options = folder::Options { val_fraction: args.val_fraction, seed: args.seed, strict: args.strict };
-    let data = Dataset::open(&args.data, &options)?;
-    data.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
-    let start = Start::new(args, &data)?;
+    let (mut session, mut store) = match (&args.resume, &args.data) {
+        (Some(folder), _) => resume(folder, shared)?,
+        (None, Some(data)) => begin(args, data, shared)?,
+        (None, None) => unreachable!("the parser asks for one of them"),
+    };
+    interrupt::listen();
+    describe(shared, &session)?;
+    let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
+    let result = session.go(&mut store, &mut watch);
+    drop(watch);
+    session.loaders.iter().for_each(|loader| report_unreadable(loader));
+    finish(args, shared, &session, result)
+}
+
+fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store)> {
+    presets::describe(args.preset.as_deref(), args.scenario.as_deref(), shared);
+    args.fitting.check()?;
+    let (mut run, images) = args.setup.run(data, shared)?;
+    args.fitting.apply(&mut run, args.setup.model.freeze()?, args.setup.optimizer.lr)?;
+    run.augmentation = args.ranges.over(&run.augmentation)?;
+    run.augment_validation = args.augment_validation;
+    (run.save_every, run.tensorboard) = (args.save_every, args.tensorboard);
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
-    let report = start.fill(&mut store, pretrained.as_ref(), args.weights.random(args.seed))?;
-    if let Some(report) = report {
-        weights::describe(shared, &report, start.network.architecture.preprocessing)?;
+    let name = run.architecture.model.clone();
+    let folder = || run_folder::make(args.out.as_deref(), data, &name);
+    let session = Session::begin(run, &images, &mut store, memory, folder)?;
+    if let Some(report) = &session.imported {
+        weights::describe(shared, report, session.run.architecture.preprocessing)?;
     }
-    let out = run_folder::make(args.out.as_deref(), &args.data, &args.model.model)?;
-    interrupt::listen();
-    describe(shared, &data, &start.network, &out);
-    let (loaders, staged) = prepare(args, shared, &data, &start.network, &mut store, memory)?;
-    let result = fit(args, shared, &start, &data, &staged, &mut store, memory, &out);
-    loaders.iter().for_each(|loader| report_unreadable(loader));
-    finish(args, shared, result, &out)
+    if session.progress.in_stage.iteration > 0 {
+        let steps = session.progress.in_stage.iteration;
+        shared.say(format_args!("optimizer its state of {steps} steps comes along"));
+    }
+    Ok((session, store))
 }
 
-fn check(args: &Args) -> Result<()> {
-    args.optimizer.check()?;
-    if args.epochs == 0 || args.batch == 0 {
-        return Err(Error::Usage("--epochs and --batch take at least 1".into()));
+fn resume(folder: &Path, shared: &Shared) -> Result<(Session, Store)> {
+    let run = Run::read(folder)?;
+    let mut shared = shared.clone();
+    if let (Some(place), "auto") = (&run.place, shared.adapter.as_str()) {
+        shared.adapter = place.adapter.clone();
     }
-    Ok(())
+    let mut store = Store::new(shared.open()?);
+    let session = Session::resume(folder, &mut store)?;
+    if session.is_complete() {
+        let what = format!("the run in {} is complete; train on with --from", folder.display());
+        return Err(Error::Usage(format!("{what} {}", folder.join(BEST).display())));
+    }
+    let info = store.device().info();
+    if run.place.is_some_and(|place| (&place.adapter, &place.driver) != (&info.name, &info.driver)) {
+        shared.say(format_args!("warning   another adapter or driver than before: the bits will differ"));
+    }
+    let progress = &session.progress;
+    shared.say(format_args!(
+        "resumed   in epoch {}, {} images into it",
+        progress.epoch() + 1,
+        progress.in_epoch.place
+    ));
+    Ok((session, store))
 }
 
-/// What training starts from.
-struct Start {
-    network: Network,
-    classes: Vec<String>,
-    /// A checkpoint to go on from.
-    from: Option<PathBuf>,
-}
-
-impl Start {
-    fn new(args: &Args, data: &Dataset) -> Result<Start> {
-        let architecture = match &args.from {
-            None => args.model.architecture(data.classes.len())?,
-            Some(path) => {
-                let (checkpoint, _) = Checkpoint::open(path)?;
-                if !checkpoint.classes.is_empty() && checkpoint.classes != data.classes {
-                    let (theirs, ours) = (checkpoint.classes.join(", "), data.classes.join(", "));
-                    let what = format!("knows the classes {theirs}, but the data has {ours}");
-                    return Err(Error::weights(path, what));
-                }
-                let mut architecture = checkpoint.architecture;
-                architecture.preprocessing = args.model.preprocessing.unwrap_or(architecture.preprocessing);
-                architecture
-            }
-        };
-        let network = Network::new(architecture, &args.model.freeze()?, args.loss.label_smoothing)?;
-        network.check_classes(data.classes.len())?;
-        Ok(Start { network, classes: data.classes.clone(), from: args.from.clone() })
-    }
-
-    fn fill(
-        &self,
-        store: &mut Store,
-        pretrained: Option<&Pretrained>,
-        random: Random,
-    ) -> Result<Option<Report>> {
-        match &self.from {
-            None => initialise(&self.network, pretrained, store, random),
-            Some(path) => {
-                let (checkpoint, mut source) = Checkpoint::open(path)?;
-                checkpoint.load(&mut *source, store).map(|()| None)
-            }
-        }
-    }
-}
-
-fn describe(shared: &Shared, data: &Dataset, network: &Network, out: &Path) {
-    let architecture = &network.architecture;
-    let trainable: u64 =
-        network.graph.params.iter().filter(|p| p.trainable).map(|p| p.spec.shape.numel()).sum();
-    let all: u64 = network.graph.params.iter().map(|p| p.spec.shape.numel()).sum();
+fn describe(shared: &Shared, session: &Session) -> Result<()> {
+    let Run { data, architecture, .. } = &session.run;
+    let params = session.parameters()?;
     shared.say(format_args!(
         "data      {} classes, {} images to train on, {} to validate",
         data.classes.len(),
-        data.train.len(),
-        data.val.len()
+        data.train,
+        data.val
     ));
     shared.say(format_args!(
-        "model     {} at {}x{}, {} preprocessing, {} of {} parameters train",
+        "model     {} at {}x{}, {} preprocessing, {} parameters",
         architecture.model,
         architecture.input[0],
         architecture.input[1],
         architecture.preprocessing,
-        crate::study::explain::thousands(trainable),
-        crate::study::explain::thousands(all)
+        crate::study::explain::thousands(params)
     ));
-    shared.say(format_args!("output    {}", out.display()));
-}
-
-type Loaders = Vec<Arc<Loader>>;
-
-/// Runs the frozen prefix once per image, where there is one.
-fn prepare<'a>(
-    args: &Args,
-    shared: &Shared,
-    data: &Dataset,
-    network: &Network,
-    store: &mut Store,
-    memory: u64,
-) -> Result<(Loaders, Staged<'a>)> {
-    let load = |split: &Split| -> Result<Arc<Loader>> {
-        let mut options = Options::square(network.architecture.input[0] as u32, args.batch);
-        options.strict = args.strict;
-        Ok(Arc::new(Loader::new(split.clone(), options)?))
-    };
-    let train = load(&data.train)?;
-    let val = if data.val.is_empty() { None } else { Some(load(&data.val)?) };
-    let samples = |loader: &Arc<Loader>| ImageSamples(loader.clone());
-    let all = data.train.len() + data.val.len();
-    let progress = bar("features", all, shared.quiet);
-    let staged = stage(
-        &network.graph,
-        store,
-        samples(&train),
-        val.as_ref().map(samples),
-        args.batch,
-        memory,
-        |done| progress.set_position(done as u64),
-    )?;
-    progress.finish_and_clear();
-    match &staged.cached {
-        Some(layer) => shared.say(format_args!("cached    {layer}: everything up to it ran once per image")),
-        None => shared.say(format_args!("cached    nothing: every layer runs in every epoch")),
-    }
-    Ok((std::iter::once(train).chain(val).collect(), staged))
-}
-
-fn fit(
-    args: &Args,
-    shared: &Shared,
-    start: &Start,
-    data: &Dataset,
-    staged: &Staged,
-    store: &mut Store,
-    memory: u64,
-    out: &Path,
-) -> Result<History> {
-    let fit = Fit {
-        graph: &staged.graph,
-        train: &*staged.train,
-        val: staged.val.as_deref(),
-        rule: args.optimizer.rule()?,
-        weighting: args.loss.weighting(data)?,
-        epochs: args.epochs,
-        batch: args.batch,
-        learning_rate: args.optimizer.lr,
-        seed: args.seed,
-        memory,
-    };
-    let mut so_far = History::default();
-    let save = |store: &Store, row: &EpochRow, best: bool| {
-        let mut checkpoint = Checkpoint::new(&start.network.architecture, &start.classes);
-        (checkpoint.epoch, checkpoint.val_acc) = (row.epoch, row.val_acc);
-        if best {
-            checkpoint.save(&out.join(BEST), store)?;
-        }
-        if interrupt::asked() || row.epoch + 1 == args.epochs {
-            checkpoint.save(&out.join(LAST), store)?;
-        }
-        so_far.rows.push(row.clone());
-        so_far.write_csv(&out.join("history.csv"))
-    };
-    fit.run(store, &mut Watch::new(args.epochs, staged.train.len(), shared.quiet, save))
+    shared.say(format_args!("output    {}", session.folder.display()));
+    Ok(())
 }
 
 fn report_unreadable(loader: &Loader) {
@@ -242,25 +149,27 @@ fn report_unreadable(loader: &Loader) {
 }
 
 /// Adds to an error what the user needs to go on.
-fn finish(args: &Args, shared: &Shared, result: Result<History>, out: &Path) -> Result<()> {
-    let kept = |file: &str| out.join(file).display().to_string();
+fn finish(args: &Args, shared: &Shared, session: &Session, result: Result<History>) -> Result<()> {
+    let (run, folder) = (&session.run, &session.folder);
+    let kept = |file: &str| folder.join(file).display().to_string();
     match result {
         Ok(history) => {
-            let best = history.best().expect("at least one epoch ran");
+            let best = history.best_by(run.monitor).expect("at least one epoch ran");
             let acc = best.val_acc.unwrap_or(best.acc);
-            println!("best      epoch {} with accuracy {acc:.4}: {}", best.epoch + 1, kept(BEST));
+            if args.json {
+                println!("{}", serde_json::json!({ "best": best, "checkpoint": kept(BEST) }));
+            } else {
+                println!("best      epoch {} with accuracy {acc:.4}: {}", best.epoch + 1, kept(BEST));
+            }
             shared.say(format_args!("try       frostline predict {} IMAGE", kept(BEST)));
             Ok(())
         }
-        Err(Error::Diverged(what)) if out.join(BEST).exists() => {
+        Err(Error::Diverged(what)) if folder.join(BEST).exists() => {
             Err(Error::Diverged(format!("{what}\nthe best checkpoint so far is kept: {}", kept(BEST))))
         }
-        Err(Error::Interrupted(what)) if out.join(LAST).exists() => Err(Error::Interrupted(format!(
-            "{what}, saved; go on with: frostline train {} --from {} --freeze {} --lr {}",
-            args.data.display(),
-            kept(LAST),
-            args.model.freeze,
-            args.optimizer.lr
+        Err(Error::Interrupted(what)) if folder.join(LAST).exists() => Err(Error::Interrupted(format!(
+            "{what}, saved; go on with: frostline train --resume {}",
+            folder.display()
         ))),
         Err(error) => Err(error),
     }

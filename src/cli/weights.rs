@@ -4,8 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Shared;
 use crate::error::{Error, Result};
-use crate::nn::Preprocessing;
-use crate::nn::init::{self, Random};
+use crate::nn::{Preprocessing, init};
 use crate::train::pretrained::Pretrained;
 use crate::weights::Format;
 use crate::weights::fetch::cached;
@@ -15,6 +14,7 @@ use crate::weights::map::By;
 
 /// Which file, and how its layers find the model's.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Weights")]
 pub struct WeightsArgs {
     /// Pretrained weights of the base: a .safetensors or Keras file, 'imagenet' for what 'frostline fetch' brought,
     /// or 'none' for random values
@@ -32,11 +32,6 @@ pub struct WeightsArgs {
 }
 
 impl WeightsArgs {
-    /// What parameters without pretrained weights start from.
-    pub fn random(&self, seed: u64) -> Random {
-        Random { kind: self.init, seed }
-    }
-
     /// The pretrained weights for `model`; `None` for random values.
     ///
     /// # Errors

@@ -135,12 +135,11 @@ impl Buffers {
     fn take(&self, bytes: usize) -> Result<Vec<u8>> {
         let mut buffer = self.lock().pop().unwrap_or_default();
         buffer.clear();
-        let out_of_memory = |_| Error::TooLarge {
-            what: "a batch of pixels".into(),
-            needed: bytes as u64,
-            limit_name: "the memory that the system gives",
-            limit: 0,
-            cure: "use a smaller batch or input".into(),
+        let out_of_memory = |_| {
+            let needed = crate::error::bytes(bytes as u64);
+            Error::Usage(format!(
+                "the pixels of a batch take {needed}, more than the system gives: use a smaller --batch or --input"
+            ))
         };
         buffer.try_reserve_exact(bytes).map_err(out_of_memory)?;
         Ok(buffer)

@@ -121,7 +121,7 @@ impl Decoder {
             needed,
             limit_name: "the limit for decoding",
             limit: self.options.max_bytes,
-            cure: "make the image smaller, or raise the limit".into(),
+            cure: "scale the image down".into(),
         }
     }
 

@@ -103,7 +103,7 @@ fn check_fraction(fraction: f64) -> Result<()> {
     }
     let what =
         "is the share of images that validate: give a number from 0 up to, not including, 1, such as 0.2";
-    Err(Error::Usage(format!("validation fraction {fraction} {what}")))
+    Err(Error::Usage(format!("--val-fraction {fraction} {what}")))
 }
 
 fn check_is_folder(path: &Path) -> Result<()> {

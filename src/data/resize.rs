@@ -7,7 +7,8 @@ use fast_image_resize as fir;
 use crate::error::{Error, unknown};
 
 /// How pixels are made out of more or fewer pixels.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Filter {
     /// Anti-aliased: a triangle as wide as the reduction, as Pillow's `BILINEAR`.
     #[default]

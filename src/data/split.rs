@@ -64,6 +64,21 @@ impl Split {
         }
     }
 
+    /// At most `limit` images, one of each class in turn, in the order that they have here.
+    pub fn limited(&self, limit: usize) -> Split {
+        let mut seen = std::collections::HashMap::new();
+        let mut turn = |class: u32| {
+            let count = seen.entry(class).or_insert(0usize);
+            *count += 1;
+            *count
+        };
+        let mut turns: Vec<(usize, usize)> = (0..self.len()).map(|i| (turn(self.class(i)), i)).collect();
+        turns.sort_unstable();
+        let mut kept: Vec<usize> = turns.into_iter().take(limit).map(|(_, i)| i).collect();
+        kept.sort_unstable();
+        Split::from_samples(kept.into_iter().map(|i| (self.path(i), self.class(i))))
+    }
+
     pub fn len(&self) -> usize {
         self.inner.classes.len()
     }

@@ -69,6 +69,11 @@ impl Caps {
         }
     }
 
+    /// Whether the device's memory is the machine's own.
+    pub fn shares_memory(&self) -> bool {
+        matches!(self.class, Class::Cpu | Class::Integrated)
+    }
+
     /// The subgroup size if it is certain, which shuffle kernels are generated for.
     pub fn exact_lanes(&self) -> Option<u32> {
         self.lanes.filter(|(min, max)| min == max).map(|(min, _)| min)

@@ -1,7 +1,7 @@
 //! An opened adapter: buffers, transfers, kernels.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{self, Choice, Info};
@@ -9,9 +9,7 @@ use crate::gpu::buffer::{Buffer, Form, Raw, TEXEL_ROW};
 use crate::gpu::caps::{Caps, Class};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::pipeline::{Build, Cache, Pipeline, Slot};
-
-/// Staging memory for one write; larger uploads go in pieces so that staging never doubles a large weight.
-const UPLOAD_CHUNK: usize = 16 << 20;
+use crate::gpu::upload::Ring;
 
 /// A device with all of its adapter's limits, and everything that was compiled on it.
 pub struct Device {
@@ -20,8 +18,35 @@ pub struct Device {
     info: Info,
     why: String,
     pipelines: Cache,
+    pub(super) ring: Ring,
     live: Arc<AtomicU64>,
-    failure: Arc<Mutex<Option<String>>>,
+    failure: Failure,
+}
+
+/// The first thing that went wrong outside of any call.
+#[derive(Clone, Default)]
+struct Failure(Arc<Mutex<Option<Cause>>>);
+
+#[derive(Clone)]
+enum Cause {
+    /// The device is gone: a new one may serve.
+    Lost(String),
+    /// The driver refused something.
+    Refused(String),
+}
+
+impl Failure {
+    /// Keeps the first; but a loss explains whatever was refused before it was reported.
+    fn record(&self, cause: Cause) {
+        let mut first = self.first();
+        if matches!((&*first, &cause), (None, _) | (Some(Cause::Refused(_)), Cause::Lost(_))) {
+            *first = Some(cause);
+        }
+    }
+
+    fn first(&self) -> MutexGuard<'_, Option<Cause>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// What to change about an adapter before opening it: for tests and for people who hunt a driver's bug.
@@ -57,7 +82,8 @@ impl Device {
         let (raw, queue) = open_adapter(&adapter)
             .map_err(|e| Error::Device(format!("cannot open {info}: {e}; try --adapter cpu")))?;
         let failure = watch(&raw);
-        Ok(Device { raw, queue, info, why, pipelines: Cache::default(), live: Arc::default(), failure })
+        let (pipelines, ring, live) = Default::default();
+        Ok(Device { raw, queue, info, why, pipelines, ring, live, failure })
     }
 
     pub fn info(&self) -> &Info {
@@ -107,8 +133,8 @@ impl Device {
             Form::Texels => Raw::Texels(self.texels(label, bytes)),
         };
         match pollster::block_on(scope.pop()) {
-            Some(_) => Err(self.too_large(label, bytes, "what the device has left", self.live_bytes())),
-            None => Ok(Buffer::new(raw, bytes, self.live.clone())),
+            Some(_) => Err(self.refused(label, bytes)),
+            None => self.check().map(|()| Buffer::new(raw, bytes, self.live.clone())),
         }
     }
 
@@ -139,6 +165,12 @@ impl Device {
         texture.create_view(&wgpu::TextureViewDescriptor::default())
     }
 
+    fn refused(&self, label: &str, bytes: u64) -> Error {
+        let what =
+            format!("{label}, beside {} that the device holds,", crate::error::bytes(self.live_bytes()));
+        Error::OutOfMemory { what, needed: bytes }
+    }
+
     fn too_large(&self, label: &str, bytes: u64, limit_name: &'static str, limit: u64) -> Error {
         Error::TooLarge {
             what: label.to_owned(),
@@ -158,50 +190,44 @@ impl Device {
         self.pipelines.get(&self.raw, immediates, kernel, slots, build)
     }
 
-    /// Writes `bytes` at `offset`, in chunks, ordered before later submissions.
-    pub fn upload(&self, buffer: &Buffer, offset: u64, bytes: &[u8]) {
-        for (index, chunk) in bytes.chunks(UPLOAD_CHUNK).enumerate() {
-            let at = offset + (index * UPLOAD_CHUNK) as u64;
-            match chunk.len() % 4 {
-                0 => self.queue.write_buffer(buffer.words(), at, chunk),
-                _ => {
-                    let mut padded = chunk.to_vec();
-                    padded.resize(chunk.len().next_multiple_of(4), 0);
-                    self.queue.write_buffer(buffer.words(), at, &padded);
-                }
-            }
-            if chunk.len() == UPLOAD_CHUNK {
-                self.queue.submit([]);
-            }
-        }
-    }
-
-    /// Reads `bytes` bytes from `offset`, after everything submitted so far.
-    ///
-    /// # Errors
-    /// The device was lost.
-    pub fn download(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
-        self.read_later(&[(buffer, offset, bytes)]).wait(self)
-    }
-
     /// Waits for everything submitted so far.
     ///
     /// # Errors
     /// The device was lost.
     pub fn wait(&self) -> Result<()> {
-        self.raw.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| Error::Device(e.to_string()))?;
+        self.raw.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.error(e))?;
         self.check()
+    }
+
+    /// Gives the device up, as if the driver had reset it: every later call that waits for it fails with
+    /// [`Error::DeviceLost`]. For tests of what happens then.
+    pub fn lose(&self) {
+        self.failure.record(Cause::Lost("it was given up on request".to_owned()));
+        self.raw.destroy();
+    }
+
+    /// Notes a failure that the next check reports.
+    pub(super) fn fail(&self, what: String) {
+        self.failure.record(Cause::Refused(what));
     }
 
     /// The first failure that the driver reported since the device was opened.
     pub(super) fn check(&self) -> Result<()> {
-        let failure = self.failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        match &*failure {
-            Some(what) => Err(Error::Device(format!(
+        match &*self.failure.first() {
+            None => Ok(()),
+            Some(Cause::Lost(what)) => Err(Error::DeviceLost(format!("{}: {what}", self.info))),
+            Some(Cause::Refused(what)) => Err(Error::Device(format!(
                 "{} failed: {what}; run 'frostline doctor', or try --adapter cpu",
                 self.info
             ))),
-            None => Ok(()),
+        }
+    }
+
+    /// An error of the driver's, as the loss of the device where it is lost.
+    pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
+        match self.check() {
+            Err(error) => error,
+            Ok(()) => Error::Device(format!("{}: {what}", self.info)),
         }
     }
 
@@ -235,20 +261,15 @@ fn open_adapter(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue), 
 }
 
 /// Collects what the driver reports outside of any call, instead of wgpu's default panic.
-fn watch(device: &wgpu::Device) -> Arc<Mutex<Option<String>>> {
-    let failure: Arc<Mutex<Option<String>>> = Arc::default();
-    let record = |cell: &Arc<Mutex<Option<String>>>| {
-        let cell = cell.clone();
-        move |what: String| {
-            let mut first = cell.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            first.get_or_insert(what);
-        }
-    };
-    let (on_error, on_loss) = (record(&failure), record(&failure));
-    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| on_error(error.to_string())));
+fn watch(device: &wgpu::Device) -> Failure {
+    let failure = Failure::default();
+    let (on_error, on_loss) = (failure.clone(), failure.clone());
+    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+        on_error.record(Cause::Refused(error.to_string()));
+    }));
     device.set_device_lost_callback(move |reason, message| {
         if reason != wgpu::DeviceLostReason::Destroyed {
-            on_loss(format!("device lost: {message}"));
+            on_loss.record(Cause::Lost(message));
         }
     });
     failure

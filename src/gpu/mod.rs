@@ -7,9 +7,10 @@ pub mod caps;
 pub mod device;
 pub mod kernel;
 pub mod launch;
-pub mod memory;
+mod memory;
 pub mod pipeline;
 pub mod read_back;
+mod upload;
 
 pub use buffer::{Buffer, Form};
 pub use caps::{Caps, Class};

@@ -1,7 +1,11 @@
-//! Reading results without stalling: the copy is queued now and collected when it is wanted.
+//! Reading results without stalling: the copy is queued now and collected when it is wanted. Large tensors come piece
+//! by piece, so that reading one takes little memory beside it.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{Buffer, Device};
+
+/// Bytes of a large tensor that are under way at a time.
+const PIECE: usize = 8 << 20;
 
 /// Bytes on their way back from the device.
 pub struct ReadBack {
@@ -34,6 +38,30 @@ impl Device {
     }
 }
 
+impl Device {
+    /// Reads `bytes` bytes from `offset`, after everything submitted so far.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub fn download(&self, buffer: &Buffer, offset: u64, bytes: u64) -> Result<Vec<u8>> {
+        let mut out = vec![0; bytes as usize];
+        self.download_into(buffer, offset, &mut out)?;
+        Ok(out)
+    }
+
+    /// As [`Device::download`], into memory that is there.
+    ///
+    /// # Errors
+    /// The device was lost.
+    pub fn download_into(&self, buffer: &Buffer, offset: u64, out: &mut [u8]) -> Result<()> {
+        for (piece, at) in out.chunks_mut(PIECE).zip((offset..).step_by(PIECE)) {
+            let bytes = self.read_later(&[(buffer, at, piece.len() as u64)]).wait(self)?;
+            piece.copy_from_slice(&bytes[..piece.len()]);
+        }
+        Ok(())
+    }
+}
+
 impl ReadBack {
     /// Waits until the copy is done and gives the bytes.
     ///
@@ -41,10 +69,10 @@ impl ReadBack {
     /// The device was lost.
     pub fn wait(self, device: &Device) -> Result<Vec<u8>> {
         let until = wgpu::PollType::Wait { submission_index: Some(self.submission), timeout: None };
-        device.raw.poll(until).map_err(|e| Error::Device(e.to_string()))?;
+        device.raw.poll(until).map_err(|e| device.error(e))?;
         device.check()?;
         let view = self.staging.slice(..).get_mapped_range();
-        let view = view.map_err(|e| Error::Device(format!("cannot read back: {e}")))?;
+        let view = view.map_err(|e| device.error(e))?;
         Ok(view[..self.bytes].to_vec())
     }
 }

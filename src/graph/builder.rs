@@ -42,6 +42,8 @@ pub struct Param {
     pub name: String,
     pub spec: ParamSpec,
     pub trainable: bool,
+    /// The share of the learning rate that it takes.
+    pub rate: f32,
 }
 
 /// A static graph of layers. See [`Graph::push`].
@@ -72,7 +74,7 @@ impl Graph {
         let first = self.params.len();
         for spec in op.params(&shapes) {
             let name = format!("{name}/{}", spec.name);
-            self.params.push(Param { name, spec, trainable: true });
+            self.params.push(Param { name, spec, trainable: true, rate: 1.0 });
         }
         let params = (first..self.params.len()).map(ParamId).collect();
         let y = self.value(name, y, Dtype::F32, Some(NodeId(self.nodes.len())));
@@ -92,6 +94,13 @@ impl Graph {
             for param in &node.params {
                 self.params[param.0].trainable = trainable;
             }
+        }
+    }
+
+    /// Sets the share of the learning rate that the parameters of `layer` take; nothing where there is no such layer.
+    pub fn set_rate(&mut self, layer: &str, rate: f32) {
+        for node in self.nodes.iter().filter(|node| node.name == layer) {
+            node.params.iter().for_each(|param| self.params[param.0].rate = rate);
         }
     }
 

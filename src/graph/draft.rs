@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::gpu::{Caps, Form};
-use crate::graph::builder::{Graph, Node, NodeId, ParamId, ValueId};
+use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
 use crate::graph::grad::Sweep;
 use crate::graph::plan::Settings;
-use crate::ops::{Access, Dtype, Lowered, Operand, Part, Rungs, Scratch, Site, Step};
+use crate::ops::{Access, Dtype, Live, Lowered, Operand, Part, Rungs, Scratch, Site, Step, Word};
 use crate::optim::{self, Clip};
 use crate::shape::Shape;
 
@@ -178,7 +178,13 @@ impl Drafter<'_> {
 
     fn update(&mut self, param: ParamId) {
         let Some(rule) = &self.settings.rule else { return };
-        let lowered = optim::update(rule.as_ref(), self.graph.params[param.0].spec.shape, self.caps);
+        let Param { spec, rate, .. } = &self.graph.params[param.0];
+        let mut lowered = optim::update(rule.as_ref(), spec.shape, self.caps);
+        for word in lowered.steps.iter_mut().flat_map(|step| &mut step.words) {
+            if *word == Word::Live(Live::LearningRate) && *rate != 1.0 {
+                *word = Word::Scaled(Live::LearningRate, *rate);
+            }
+        }
         self.block(Owner::Param(param), lowered, &[]);
     }
 

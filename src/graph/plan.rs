@@ -158,7 +158,8 @@ fn hoist(graph: &Graph, draft: &Draft) -> (Vec<PlannedStep>, Vec<PlannedStep>, V
     let (mut prologue, mut body) = (Vec::new(), Vec::new());
     for step in &draft.body {
         let bindings = || step.step.bindings.iter().zip(&step.tensors);
-        let live = step.step.words.iter().any(|word| matches!(word, Word::Live(_) | Word::Rest(_)));
+        let live = |word: &Word| matches!(word, Word::Live(_) | Word::Scaled(..) | Word::Rest(_));
+        let live = step.step.words.iter().any(live);
         let reads_constants =
             bindings().all(|(b, &t)| b.access == Access::Write || constant[t] || is_param[t]);
         if reads_constants && !live {

@@ -46,6 +46,7 @@ impl Program {
             let (buffer, made) = match tensor.place {
                 Place::Slot(slot) => (slots[slot].clone(), false),
                 Place::Own => match own_name(graph, &plan, id) {
+                    Some(name) if tensor.constant => store.share(&name, tensor.bytes, tensor.form)?,
                     Some(name) => store.get_or_make(&name, tensor.bytes, tensor.form)?,
                     None => (Arc::new(device.buffer("input", tensor.bytes)?), true),
                 },
@@ -164,9 +165,17 @@ impl Program {
     /// The plan has no such tensor.
     pub fn read(&self, role: Role, elements: u64) -> Result<Vec<f32>> {
         let buffer = self.buffer(role).expect("a tensor of this plan");
-        let bytes = self.device.download(buffer, 0, elements * 4)?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        let mut values = vec![0f32; elements as usize];
+        self.device.download_into(buffer, 0, bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
     }
+}
+
+/// Bytes that [`Program::new`] allocates for `plan`: all but what `store` holds already.
+pub fn allocates(graph: &Graph, plan: &Plan, store: &Store) -> u64 {
+    let own = plan.tensors.iter().enumerate().filter(|(_, tensor)| tensor.place == Place::Own);
+    let missing = own.filter(|(id, _)| own_name(graph, plan, *id).is_none_or(|name| !store.contains(&name)));
+    missing.map(|(_, tensor)| tensor.bytes).sum::<u64>() + plan.memory().slots
 }
 
 fn adds(add: Add, micro: usize) -> bool {

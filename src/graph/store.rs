@@ -1,7 +1,8 @@
-//! What outlives a program on the device: parameters, optimizer state, and results of prologues, shared by name.
+//! What programs share on the device, by name: parameters and optimizer state, which outlive them, and the results of
+//! prologues, which live as long as a program that uses them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Device, Form};
@@ -10,11 +11,12 @@ use crate::gpu::{Buffer, Device, Form};
 pub struct Store {
     device: Arc<Device>,
     buffers: HashMap<String, Arc<Buffer>>,
+    constants: HashMap<String, Weak<Buffer>>,
 }
 
 impl Store {
     pub fn new(device: Arc<Device>) -> Store {
-        Store { device, buffers: HashMap::new() }
+        Store { device, buffers: HashMap::new(), constants: HashMap::new() }
     }
 
     pub fn device(&self) -> &Arc<Device> {
@@ -34,8 +36,23 @@ impl Store {
         Ok((buffer, true))
     }
 
+    /// The result `name` of a prologue, made zeroed where no program holds it; `true` if it was made just now.
+    ///
+    /// # Errors
+    /// The device has no memory left.
+    pub fn share(&mut self, name: &str, bytes: u64, form: Form) -> Result<(Arc<Buffer>, bool)> {
+        if let Some(buffer) = self.constants.get(name).and_then(Weak::upgrade) {
+            return Ok((buffer, false));
+        }
+        let buffer = Arc::new(self.device.memory(name, bytes, form)?);
+        self.constants.insert(name.to_owned(), Arc::downgrade(&buffer));
+        Ok((buffer, true))
+    }
+
+    /// Whether a parameter, a state or a living result of a prologue has this name.
     pub fn contains(&self, name: &str) -> bool {
-        self.buffers.contains_key(name)
+        let lives = |constant: &Weak<Buffer>| constant.strong_count() > 0;
+        self.buffers.contains_key(name) || self.constants.get(name).is_some_and(lives)
     }
 
     /// Writes a whole f32 tensor, making it where it is missing.
@@ -55,8 +72,9 @@ impl Store {
     pub fn read(&self, name: &str) -> Result<Vec<f32>> {
         let missing = || Error::Usage(format!("no tensor '{name}' on the device"));
         let buffer = self.buffers.get(name).ok_or_else(missing)?;
-        let bytes = self.device.download(buffer, 0, buffer.bytes())?;
-        Ok(bytemuck::pod_collect_to_vec(&bytes))
+        let mut values = vec![0f32; (buffer.bytes() / 4) as usize];
+        self.device.download_into(buffer, 0, bytemuck::cast_slice_mut(&mut values))?;
+        Ok(values)
     }
 
     /// Forgets the tensors whose name `drop` picks; their memory is freed with the last program that uses them.
@@ -68,4 +86,9 @@ impl Store {
 /// The name under which the i-th optimizer state of `param` is kept.
 pub fn state_name(param: &str, i: usize) -> String {
     format!("{param}:state{i}")
+}
+
+/// Whether [`state_name`] made this name.
+pub fn is_state(name: &str) -> bool {
+    name.contains(":state")
 }

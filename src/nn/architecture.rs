@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unknown};
 use crate::nn::Preprocessing;
 use crate::ops::conv2d::{Conv2d, Padding};
 use crate::ops::dense::Dense;
@@ -90,6 +90,38 @@ pub struct Architecture {
     pub base: usize,
 }
 
+impl Architecture {
+    /// A head on a base, for square images of `input` pixels a side.
+    pub fn stack(
+        model: &str,
+        base: Vec<Layer>,
+        input: usize,
+        preprocessing: Preprocessing,
+        head: Vec<Layer>,
+    ) -> Architecture {
+        let (model, count) = (model.to_owned(), base.len());
+        let layers = base.into_iter().chain(head).collect();
+        Architecture { model, input: [input; 2], preprocessing, layers, base: count }
+    }
+}
+
+/// Leaves out what stands above the layer `name` of a base.
+///
+/// # Errors
+/// No layer has this name; the message suggests the nearest.
+pub fn up_to(base: &mut Vec<Layer>, name: &str) -> Result<()> {
+    match base.iter().position(|layer| layer.name == name) {
+        Some(last) => {
+            base.truncate(last + 1);
+            Ok(())
+        }
+        None => {
+            let names: Vec<&str> = base.iter().map(|layer| layer.name.as_str()).collect();
+            Err(unknown("layer", name, &names))
+        }
+    }
+}
+
 /// How feature maps become a vector.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -118,38 +150,50 @@ impl Head {
     /// # Errors
     /// Fewer than two classes, a layer without units, or a dropout outside of 0..1.
     pub fn layers(&self) -> Result<Vec<Layer>> {
-        self.check()?;
+        self.layers_with(&[self.dropout])
+    }
+
+    /// As [`Head::layers`], with a dropout for each hidden layer; the last one serves those beyond.
+    ///
+    /// # Errors
+    /// As [`Head::layers`]; or no dropout, or more of them than hidden layers.
+    pub fn layers_with(&self, dropouts: &[f32]) -> Result<Vec<Layer>> {
+        self.check(dropouts)?;
+        let dropout = |layer: usize| dropouts[layer.min(dropouts.len() - 1)];
         let mut names = Names::default();
         let mut layers = vec![match self.pool {
             Pool::Avg => Layer::new("global_average_pooling2d", LayerKind::GlobalAveragePool),
             Pool::Flatten => Layer::new("flatten", LayerKind::Flatten),
         }];
         let mut push = |kind: &'static str, layer| layers.push(Layer::new(names.next(kind), layer));
-        for &units in &self.hidden {
+        for (i, &units) in self.hidden.iter().enumerate() {
             push("dense", LayerKind::Dense { units, bias: true, relu: true });
-            if self.dropout > 0.0 {
-                push("dropout", LayerKind::Dropout { rate: self.dropout });
+            if dropout(i) > 0.0 {
+                push("dropout", LayerKind::Dropout { rate: dropout(i) });
             }
         }
-        if self.hidden.is_empty() && self.dropout > 0.0 {
-            push("dropout", LayerKind::Dropout { rate: self.dropout });
+        if self.hidden.is_empty() && dropout(0) > 0.0 {
+            push("dropout", LayerKind::Dropout { rate: dropout(0) });
         }
         push("dense", LayerKind::Dense { units: self.classes, bias: true, relu: false });
         Ok(layers)
     }
 
-    fn check(&self) -> Result<()> {
+    fn check(&self, dropouts: &[f32]) -> Result<()> {
         if self.classes < 2 {
             return Err(Error::Usage(format!("{} classes; a classifier needs at least two", self.classes)));
         }
         if self.hidden.contains(&0) {
             return Err(Error::Usage("--head has a layer of 0 units; give each at least one".into()));
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(Error::Usage(format!(
-                "--dropout {} is outside of 0 to 1 (1 excluded)",
-                self.dropout
-            )));
+        if dropouts.is_empty() || dropouts.len() > self.hidden.len().max(1) {
+            let (given, hidden) = (dropouts.len(), self.hidden.len());
+            let what =
+                format!("--dropout has {given} values for {hidden} hidden layers; give one, or one for each");
+            return Err(Error::Usage(what));
+        }
+        if let Some(wrong) = dropouts.iter().find(|dropout| !(0.0..1.0).contains(*dropout)) {
+            return Err(Error::Usage(format!("--dropout {wrong} is outside of 0 to 1 (1 excluded)")));
         }
         Ok(())
     }

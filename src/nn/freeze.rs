@@ -7,7 +7,8 @@ use crate::error::{Error, Result, unknown};
 use crate::nn::architecture::Architecture;
 
 /// A freezing choice.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Freeze {
     None,
     /// All of the base.

@@ -10,7 +10,8 @@ use crate::graph::draft::layer_key;
 use crate::graph::{Graph, Param, Store};
 
 /// How kernels start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Keras' own default.
     #[default]
@@ -114,7 +115,7 @@ mod tests {
     #[test]
     fn he_normal_has_its_deviation_and_its_ends() {
         let spec = ParamSpec { name: "kernel", shape: Shape::new(&[200, 100]), fans: Some((200, 100)) };
-        let param = Param { name: "dense/kernel".to_owned(), spec, trainable: true };
+        let param = Param { name: "dense/kernel".to_owned(), spec, trainable: true, rate: 1.0 };
         let values = he_normal(&param, 3);
         let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / 2e4;
         let variance = values.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / 2e4;

@@ -1,6 +1,7 @@
 //! Models: layers are tables that push ops onto a graph; heads, freezing and initial values.
 
 pub mod architecture;
+pub mod chain;
 pub mod freeze;
 pub mod init;
 pub mod keras;

@@ -34,11 +34,16 @@ pub fn with_head(
     preprocessing: Preprocessing,
     head: &Head,
 ) -> Result<Architecture> {
-    let mut layers = base(model, &WIDTHS)?;
+    Ok(Architecture::stack(model, layers(model, input)?, input, preprocessing, head.layers()?))
+}
+
+/// The layers of a VGG base as published.
+///
+/// # Errors
+/// An unknown name, or an input below 32 pixels.
+pub fn layers(model: &str, input: usize) -> Result<Vec<Layer>> {
     check_input(input)?;
-    let base = layers.len();
-    layers.extend(head.layers()?);
-    Ok(Architecture { model: model.to_owned(), input: [input; 2], preprocessing, layers, base })
+    base(model, &WIDTHS)
 }
 
 /// A VGG as published, with its 1000-class top: flatten, fc1, fc2, predictions.
@@ -46,19 +51,14 @@ pub fn with_head(
 /// # Errors
 /// An unknown name or an input below 32 pixels.
 pub fn with_top(model: &str, input: usize, classes: usize) -> Result<Architecture> {
-    let mut layers = base(model, &WIDTHS)?;
-    check_input(input)?;
-    let base = layers.len();
     let dense = |name: &str, units, relu| Layer::new(name, LayerKind::Dense { units, bias: true, relu });
-    layers.push(Layer::new("flatten", LayerKind::Flatten));
-    layers.extend([dense("fc1", 4096, true), dense("fc2", 4096, true), dense("predictions", classes, false)]);
-    Ok(Architecture {
-        model: model.to_owned(),
-        input: [input; 2],
-        preprocessing: Preprocessing::Caffe,
-        layers,
-        base,
-    })
+    let top = vec![
+        Layer::new("flatten", LayerKind::Flatten),
+        dense("fc1", 4096, true),
+        dense("fc2", 4096, true),
+        dense("predictions", classes, false),
+    ];
+    Ok(Architecture::stack(model, layers(model, input)?, input, Preprocessing::Caffe, top))
 }
 
 /// The convolutions and poolings of `model`, with `widths` filters in each block: narrow ones make small test networks.

@@ -13,9 +13,6 @@ use crate::ops::{
 };
 use crate::shape::Shape;
 
-/// Software drivers end the loops of a kernel silently after this many iterations in all.
-const LONGEST_LOOP: usize = 65_535;
-
 /// How the borders of the input are met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]

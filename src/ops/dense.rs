@@ -10,6 +10,7 @@ mod tiled;
 use std::ops::Range;
 
 use crate::gpu::Caps;
+use crate::ops::step::LONGEST_LOOP;
 use crate::ops::{
     Array, Case, Given, Gradients, Lowered, Op, ParamSpec, Part, Rung, Site, Wants, fused, gemm,
 };
@@ -29,9 +30,6 @@ impl Dense {
         Dense { units, bias: true, relu }
     }
 }
-
-/// Software drivers end the loops of a kernel silently after 65,535 iterations in all; no window of rows is longer.
-const LONGEST_LOOP: usize = 60 << 10;
 
 /// Whole rows of a (rows, columns) weight, as many as one binding holds: the recipe's 32768x1024 layer is exactly
 /// the 128 MiB that WebGPU guarantees, VGG19's `fc1` is three times that.

@@ -2,7 +2,7 @@
 
 use crate::gpu::Kernel;
 use crate::ops::pieces::INDEX;
-use crate::ops::step::flat_grid;
+use crate::ops::step::{LONGEST_LOOP, flat_grid};
 use crate::ops::{Array, Case, Given, Gradients, Lowered, Op, Operand, Part, Site, Step, Wants, Word};
 use crate::shape::Shape;
 
@@ -21,18 +21,43 @@ fn pixels(x: Shape) -> usize {
     x.dims()[1] * x.dims()[2]
 }
 
-/// One step over the elements of `result`, by fours where whole pixels are vec4.
-fn step(site: &Site, part: Part, entries: [&'static str; 2], result: Shape, accumulate: Word) -> Step {
+/// The names of entry and bindings, by fours where whole pixels are vec4.
+fn by_fours<const N: usize>(
+    c: usize,
+    plain: [&'static str; N],
+    fours: [&'static str; N],
+) -> [&'static str; N] {
+    if c.is_multiple_of(4) { fours } else { plain }
+}
+
+/// One step of `entry` over `elements` elements of its result, each the mean of `pixels`, or one of them.
+fn step(
+    site: &Site,
+    part: Part,
+    entry: &'static str,
+    elements: u64,
+    pixels: usize,
+    accumulate: Word,
+) -> Step {
     let c = site.y.last();
     let lanes = if c.is_multiple_of(4) { 4 } else { 1 };
-    let entry = entries[usize::from(lanes == 4)];
-    let (count, pixels) = (result.numel() / lanes as u64, pixels(site.x[0]));
+    let count = elements / lanes as u64;
     Step::new(Kernel::new("global_average_pool", SOURCE, entry).piece(INDEX), part)
         .sizes(&[count as usize, pixels, c / lanes])
         .word(Word::F32((1.0 / pixels as f64) as f32))
         .word(accumulate)
         .groups(flat_grid(count, site.caps.max_groups))
-        .flops(site.x[0].numel())
+}
+
+/// `to` = the means of each `pixels` neighbours in `from`, of which there are `rows`.
+fn mean(site: &Site, from: Operand, to: Operand, rows: usize, pixels: usize) -> Step {
+    let c = site.y.last();
+    let [entry, x, y] = by_fours(c, ["forward", "x", "y"], ["forward4", "x4", "y4"]);
+    let elements = (rows * c) as u64;
+    step(site, Part::Forward, entry, elements, pixels, Word::U32(0))
+        .read(x, from)
+        .write(y, to)
+        .flops(elements * pixels as u64)
 }
 
 impl Op for GlobalAveragePool {
@@ -48,22 +73,28 @@ impl Op for GlobalAveragePool {
     }
 
     fn forward(&self, site: &Site) -> Lowered {
-        let [x, y] = if site.y.last().is_multiple_of(4) { ["x4", "y4"] } else { ["x", "y"] };
-        step(site, Part::Forward, ["forward", "forward4"], site.y, Word::U32(0))
-            .read(x, Operand::X(0))
-            .write(y, Operand::Y)
-            .into()
+        let [n, h, w, c] = site.x[0].dims().try_into().expect("the shape rule takes maps");
+        if h * w <= LONGEST_LOOP {
+            return mean(site, Operand::X(0), Operand::Y, n, h * w).into();
+        }
+        // The mean of the rows' means, which no loop is too long for.
+        let mut out = Lowered::default();
+        let rows = out.scratch((n * h * c) as u64);
+        out.push(mean(site, Operand::X(0), rows, n * h, w));
+        out.push(mean(site, rows, Operand::Y, n, h));
+        out
     }
 
     fn backward(&self, site: &Site, wants: &Wants) -> Lowered {
         if !wants.d_x[0] {
             return Lowered::default();
         }
-        let [d_y, d_x] = if site.y.last().is_multiple_of(4) { ["d_y4", "d_x4"] } else { ["d_y", "d_x"] };
-        let accumulate = Word::Accumulate(Operand::DX(0));
-        step(site, Part::DX, ["backward", "backward4"], site.x[0], accumulate)
+        let (x, c) = (site.x[0], site.y.last());
+        let [entry, d_y, d_x] = by_fours(c, ["backward", "d_y", "d_x"], ["backward4", "d_y4", "d_x4"]);
+        step(site, Part::DX, entry, x.numel(), pixels(x), Word::Accumulate(Operand::DX(0)))
             .read(d_y, Operand::DY)
             .gradient(d_x, Operand::DX(0))
+            .flops(x.numel())
             .into()
     }
 

@@ -58,6 +58,8 @@ pub enum Word {
     Live(Live),
     /// 1 - bᵗ, where t counts optimizer steps from 1; from f64, because 1 - 0.999 from f32 has five digits.
     Rest(f64),
+    /// A live f32 times a factor.
+    Scaled(Live, f32),
 }
 
 /// Values that change from step to step.
@@ -211,10 +213,15 @@ impl Step {
             Word::Accumulate(operand) => u32::from(accumulate(operand)),
             Word::Live(live) => now.word(live),
             Word::Rest(b) => ((1.0 - b.powf(f64::from(now.iteration) + 1.0)) as f32).to_bits(),
+            Word::Scaled(live, factor) => (f32::from_bits(now.word(live)) * factor).to_bits(),
         };
         self.words.iter().map(word).collect()
     }
 }
+
+/// Software drivers end the loops of a kernel silently after 65,535 iterations, nested ones together: no loop whose
+/// length comes from a shape is longer than this, which leaves room for the loops around it.
+pub const LONGEST_LOOP: usize = 60 << 10;
 
 /// Invocations of one group of the kernels that compute one element per invocation; `SIZE` in their WGSL.
 pub const FLAT_SIZE: u64 = 64;

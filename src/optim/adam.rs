@@ -12,7 +12,7 @@ use crate::shape::Shape;
 /// where t counts optimizer steps from 1. States: m, v.
 ///
 /// Source: Keras `Adam`; Kingma and Ba 2015, end of section 2.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Adam {
     /// In f64, because 1 - 0.999 from f32 has five digits.
     pub beta_1: f64,

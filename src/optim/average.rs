@@ -19,7 +19,7 @@ pub const SLOT: &str = "average";
 /// weights become their average; `None` leaves that to the end of the run.
 ///
 /// Source: Keras `use_ema`, `ema_momentum`, `ema_overwrite_frequency`; Polyak and Juditsky 1992.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ema {
     /// In f64, because 1 - m from f32 loses digits.
     pub momentum: f64,

@@ -12,7 +12,8 @@ use crate::shape::Shape;
 const SOURCE: &str = include_str!("../../shaders/clip.wgsl");
 
 /// What keeps a gradient short. Source: Keras `clipvalue`, `clipnorm` and `global_clipnorm`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Clip {
     /// Each element stays within plus and minus this.
     Value(f32),

@@ -1,15 +1,13 @@
 //! Keras' optimizer configurations as rules, and back.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
-use crate::optim::{Adam, Clip, Common, Ema, RmsProp, Rule, RuleRef, Sgd};
+use crate::optim::{Adam, Clip, Common, Ema, Optimizer, RmsProp, Rule, Sgd};
 
 /// An optimizer that a Keras file describes.
 #[derive(Clone, Debug)]
 pub struct Described {
-    pub rule: RuleRef,
+    pub optimizer: Optimizer,
     /// `None` where a schedule sets it.
     pub learning_rate: Option<f32>,
 }
@@ -28,15 +26,17 @@ pub fn from_config(class: &str, config: &Value) -> Result<Described, String> {
         return Err(format!("{class} with amsgrad does not exist here"));
     }
     let common = common(config)?;
-    let rule: RuleRef = match class {
-        "SGD" => Arc::new(Sgd { momentum: number("momentum", 0.0), nesterov: flag("nesterov"), common }),
-        "Adam" | "AdamW" => Arc::new(Adam {
+    let optimizer = match class {
+        "SGD" => {
+            Optimizer::Sgd(Sgd { momentum: number("momentum", 0.0), nesterov: flag("nesterov"), common })
+        }
+        "Adam" | "AdamW" => Optimizer::Adam(Adam {
             beta_1: share("beta_1", 0.9),
             beta_2: share("beta_2", 0.999),
             epsilon: number("epsilon", 1e-7),
             common,
         }),
-        "RMSprop" => Arc::new(RmsProp {
+        "RMSprop" => Optimizer::RmsProp(RmsProp {
             rho: share("rho", 0.9),
             momentum: number("momentum", 0.0),
             epsilon: number("epsilon", 1e-7),
@@ -51,7 +51,7 @@ pub fn from_config(class: &str, config: &Value) -> Result<Described, String> {
     };
     common.check().map_err(|error| error.to_string())?;
     let rate = config["learning_rate"].as_f64().or(config["lr"].as_f64());
-    Ok(Described { rule, learning_rate: rate.map(|rate| rate as f32) })
+    Ok(Described { optimizer, learning_rate: rate.map(|rate| rate as f32) })
 }
 
 fn common(config: &Value) -> Result<Common, String> {
@@ -115,6 +115,8 @@ fn rate(common: &Common, learning_rate: f32) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::optim;
 
@@ -131,7 +133,7 @@ mod tests {
         for rule in rules {
             let written = to_config(rule.as_ref(), 0.125);
             let read = from_config(written["class_name"].as_str().unwrap(), &written["config"]).unwrap();
-            assert_eq!(format!("{:?}", read.rule), format!("{rule:?}"));
+            assert_eq!(format!("{:?}", read.optimizer.rule()), format!("{rule:?}"));
             assert_eq!(read.learning_rate, Some(0.125));
         }
     }
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn keras_2_names_are_known_and_strangers_are_refused() {
         let old = from_config("SGD", &json!({ "lr": 0.5, "decay": 0.25, "momentum": 0.0 })).unwrap();
-        assert_eq!((old.learning_rate, old.rule.common().decay), (Some(0.5), 0.25));
+        assert_eq!((old.learning_rate, old.optimizer.rule().common().decay), (Some(0.5), 0.25));
         let message = |class, config: Value| from_config(class, &config).unwrap_err();
         assert!(message("Adagrad", json!({})).contains("Adagrad does not exist here"));
         assert!(message("Adam", json!({ "amsgrad": true })).contains("amsgrad"));

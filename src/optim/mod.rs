@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod average;
+pub mod choice;
 pub mod clip;
 mod flat;
 pub mod keras;
@@ -46,6 +47,7 @@ pub trait Rule: fmt::Debug + Send + Sync {
 
 pub use adam::Adam;
 pub use average::Ema;
+pub use choice::Optimizer;
 pub use clip::Clip;
 pub use rmsprop::RmsProp;
 pub use sgd::Sgd;
@@ -54,7 +56,8 @@ pub use sgd::Sgd;
 /// average.
 ///
 /// Source of the order: Keras `BaseOptimizer.apply`.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
 pub struct Common {
     /// Decoupled: `w -= w * weight_decay * learning rate`.
     pub weight_decay: f32,

@@ -12,7 +12,7 @@ use crate::shape::Shape;
 /// centered, else 0. With momentum `s = m s + push; w -= s`. States: v, then u if centered, then s with momentum.
 ///
 /// Source: Keras `RMSprop`; Hinton's lecture 6e of 2012; centered as in Graves 2013, section 4.2.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct RmsProp {
     /// In f64, because 1 - rho from f32 loses digits.
     pub rho: f64,

@@ -11,7 +11,7 @@ use crate::shape::Shape;
 /// `v = m v - rate g; w += v`, or `w += m v - rate g` for Nesterov. Without momentum `w -= rate g`, and no state.
 ///
 /// Source: Keras `SGD`; Sutskever et al. 2013, section 2.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Sgd {
     /// 0 for none.
     pub momentum: f32,

@@ -7,17 +7,19 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::graph::store::state_name;
 use crate::graph::{Param, Store};
 use crate::nn::{Architecture, Freeze, LayerKind, Network};
 use crate::train::keras_model;
+use crate::train::progress::Progress;
 use crate::weights::import::import;
 use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Outgoing, Source, safetensors};
 
 /// The key of the description in the file's metadata.
 pub const KEY: &str = "frostline";
-/// What stands before the names of an optimizer's tensors.
-pub const OPTIMIZER: &str = "optimizer/";
+/// The key of how far the run is.
+const PROGRESS: &str = "frostline.progress";
 
 /// What a checkpoint says besides its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,20 +67,53 @@ impl Checkpoint {
     /// # Errors
     /// The file cannot be written, or a parameter is not a number (an older checkpoint then stays).
     pub fn save(&self, path: &Path, store: &Store) -> Result<()> {
-        let network = self.network()?;
-        let params = &network.graph.params;
-        let tensors: Vec<Outgoing> =
-            params.iter().map(|p| Outgoing::f32(p.name.clone(), p.spec.shape.dims())).collect();
-        let metadata = BTreeMap::from([(KEY.to_owned(), self.about())]);
-        safetensors::write(path, &metadata, &tensors, &mut |index| {
-            let values = store.read(&params[index].name)?;
-            if values.iter().all(|v| v.is_finite()) {
-                return Ok(Cow::Owned(values));
+        self.write(path, store, &self.parameters()?, None)
+    }
+
+    /// As [`Checkpoint::save`], with the optimizer's state and all that a run needs to go on from here.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::save`].
+    pub fn save_run(&self, path: &Path, store: &Store, progress: &Progress) -> Result<()> {
+        let mut tensors = self.parameters()?;
+        if !progress.stage_is_new() {
+            let states: Vec<Stored> = tensors.iter().flat_map(|param| states(store, param)).collect();
+            tensors.extend(states);
+        }
+        self.write(path, store, &tensors, Some(progress))
+    }
+
+    fn parameters(&self) -> Result<Vec<Stored>> {
+        let stored = |p: &Param| {
+            let (name, shape) = (p.name.clone(), p.spec.shape.dims().to_vec());
+            Stored { on_device: name.clone(), in_file: Wanted { name, shape } }
+        };
+        Ok(self.network()?.graph.params.iter().map(stored).collect())
+    }
+
+    fn write(
+        &self,
+        path: &Path,
+        store: &Store,
+        tensors: &[Stored],
+        progress: Option<&Progress>,
+    ) -> Result<()> {
+        let text = |value: serde_json::Result<String>| value.expect("plain data serialises");
+        let mut metadata = BTreeMap::from([(KEY.to_owned(), self.about())]);
+        if let Some(progress) = progress {
+            metadata.insert(PROGRESS.to_owned(), text(serde_json::to_string(progress)));
+        }
+        let outgoing: Vec<Outgoing> =
+            tensors.iter().map(|t| Outgoing::f32(&t.in_file.name, &t.in_file.shape)).collect();
+        safetensors::write(path, &metadata, &outgoing, &mut |index| {
+            let name = &tensors[index].on_device;
+            let values = store.read(name)?;
+            match values.iter().all(|v| v.is_finite()) {
+                true => Ok(Cow::Owned(values)),
+                false => {
+                    Err(Error::Diverged(format!("{name} is no longer a number; lower the learning rate")))
+                }
             }
-            Err(Error::Diverged(format!(
-                "{} is no longer a number; lower the learning rate",
-                params[index].name
-            )))
         })
     }
 
@@ -120,10 +155,56 @@ impl Checkpoint {
     /// # Errors
     /// A tensor is missing or has another shape than the architecture says.
     pub fn load(&self, source: &mut dyn Source, store: &mut Store) -> Result<()> {
-        let params = self.network()?.graph.params;
-        let wanted = |p: &Param| Wanted { name: p.name.clone(), shape: p.spec.shape.dims().to_vec() };
-        let wanted: Vec<Wanted> = params.iter().map(wanted).collect();
-        import(source, &wanted, By::Order, false, |index, values| store.write(&wanted[index].name, &values))?;
-        Ok(())
+        let wanted: Vec<Wanted> = self.parameters()?.into_iter().map(|stored| stored.in_file).collect();
+        let report = import(source, &wanted, By::Name, false, |index, values| {
+            store.write(&wanted[index].name, &values)
+        })?;
+        match report.skipped.first() {
+            None => Ok(()),
+            Some((name, reason)) => Err(Error::weights(source.path(), format!("has no {name}: {reason}"))),
+        }
     }
+
+    /// As [`Checkpoint::load`], with the optimizer's state; gives how far the run was.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::load`]; or the file is no saved run.
+    pub fn load_run(&self, source: &mut dyn Source, store: &mut Store) -> Result<Progress> {
+        let progress = source.metadata().get(PROGRESS).and_then(|text| serde_json::from_str(text).ok());
+        let progress = progress.ok_or_else(|| {
+            Error::weights(source.path(), "holds weights, but not how far a run was; train on with --from")
+        })?;
+        self.load(source, store)?;
+        for index in 0..source.entries().len() {
+            if let Some(name) = state_of(&source.entries()[index].name) {
+                store.write(&name, &source.read(index)?)?;
+            }
+        }
+        Ok(progress)
+    }
+}
+
+/// A tensor under both of its names.
+struct Stored {
+    on_device: String,
+    in_file: Wanted,
+}
+
+/// What stands before the names of the optimizer's tensors in a file.
+pub const OPTIMIZER: &str = "optimizer/";
+
+/// What the optimizer keeps for one parameter.
+fn states(store: &Store, param: &Stored) -> Vec<Stored> {
+    let of = &param.in_file;
+    let stored = |i| Stored {
+        on_device: state_name(&of.name, i),
+        in_file: Wanted { name: format!("{OPTIMIZER}{}/{i}", of.name), shape: of.shape.clone() },
+    };
+    (0..).map(stored).take_while(|state| store.contains(&state.on_device)).collect()
+}
+
+/// The name on the device of an optimizer's tensor in a file.
+fn state_of(name: &str) -> Option<String> {
+    let (param, i) = name.strip_prefix(OPTIMIZER)?.rsplit_once('/')?;
+    Some(state_name(param, i.parse().ok()?))
 }

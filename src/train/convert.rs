@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
 use crate::nn::keras as nn_keras;
-use crate::optim::keras::to_config;
+use crate::optim::keras::{Described, to_config};
 use crate::train::checkpoint::{Checkpoint, KEY, OPTIMIZER};
 use crate::train::keras_model::{self, Compiled};
 use crate::weights::keras::{Contents, State, slot_names};
@@ -199,7 +199,7 @@ fn frozen(config: &Value) -> Vec<String> {
 
 /// Keras' `compile_config`: what `model.compile` was told. Source: keras/src/trainers/trainer.py, `get_compile_config`.
 pub fn compile_config(compiled: &Compiled) -> Value {
-    let optimizer = &compiled.optimizer;
+    let Described { optimizer, learning_rate } = &compiled.described;
     let loss = json!({
         "module": "keras.losses",
         "class_name": "CategoricalCrossentropy",
@@ -208,7 +208,7 @@ pub fn compile_config(compiled: &Compiled) -> Value {
         "registered_name": null,
     });
     json!({
-        "optimizer": to_config(optimizer.rule.as_ref(), optimizer.learning_rate.unwrap_or(0.001)),
+        "optimizer": to_config(optimizer.rule().as_ref(), learning_rate.unwrap_or(0.001)),
         "loss": loss,
         "loss_weights": null,
         "metrics": ["accuracy"],

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::graph::draft::Role;
-use crate::graph::fit::fit;
+use crate::graph::fit::fit_beside;
 use crate::graph::{Graph, Program, Settings, Store, ValueId};
 use crate::ops::Now;
 use crate::train::samples::{FeatureSamples, Samples};
@@ -35,7 +35,7 @@ impl Extractor {
         let input = prefix.inputs().next();
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
         let settings = Settings { batch, outputs: vec![output], ..Settings::default() };
-        let plan = fit(prefix, store.device().caps(), settings, memory)?;
+        let plan = fit_beside(prefix, store, settings, memory)?;
         let batch = plan.settings.batch;
         let width = prefix.values[value.0].shape.numel() as usize;
         Ok(Extractor { program: Program::new(prefix, plan, store)?, input, output, width, batch })

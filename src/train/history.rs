@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::train::monitor::Monitor;
 use crate::weights::file;
 
 /// One epoch. Epochs count from 0, as in Keras' CSVLogger.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct EpochRow {
     pub epoch: usize,
     pub acc: f64,
@@ -15,6 +16,8 @@ pub struct EpochRow {
     pub seconds: f64,
     pub val_acc: Option<f64>,
     pub val_loss: Option<f64>,
+    /// MD5 of the parameters that trained, as they were at the epoch's end.
+    pub weights: String,
 }
 
 /// All epochs of a run.
@@ -26,8 +29,15 @@ pub struct History {
 impl History {
     /// The epoch with the best validation accuracy (training accuracy where nothing validates); the first of equals.
     pub fn best(&self) -> Option<&EpochRow> {
-        let score = |row: &EpochRow| row.val_acc.unwrap_or(row.acc);
-        self.rows.iter().rev().max_by(|a, b| score(a).total_cmp(&score(b)))
+        self.best_by(Monitor::ValAcc)
+    }
+
+    /// The epoch that `monitor` prefers; the first of equals.
+    pub fn best_by(&self, monitor: Monitor) -> Option<&EpochRow> {
+        let better = |best: Option<&'_ EpochRow>, row: &EpochRow| {
+            monitor.improves(monitor.of(row), best.map(|best| monitor.of(best)), 0.0)
+        };
+        self.rows.iter().fold(None, |best, row| if better(best, row) { Some(row) } else { best })
     }
 
     /// Writes `epoch,acc,loss,...`, keys sorted and `NA` for what is missing, as Keras' CSVLogger does.
@@ -61,7 +71,7 @@ mod tests {
     use super::*;
 
     fn row(epoch: usize, val_acc: Option<f64>) -> EpochRow {
-        EpochRow { epoch, acc: 0.5, loss: 1.25, lr: 0.1, seconds: 2.0, val_acc, val_loss: None }
+        EpochRow { epoch, acc: 0.5, loss: 1.25, lr: 0.1, seconds: 2.0, val_acc, ..EpochRow::default() }
     }
 
     #[test]

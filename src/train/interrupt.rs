@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::error::{Error, Result};
+
 static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// From now on the first Ctrl-C (or termination signal) asks the run to stop, and a second one ends the process.
@@ -18,4 +20,13 @@ pub fn listen() {
 /// Whether somebody asked the run to stop.
 pub fn asked() -> bool {
     ASKED.load(Ordering::SeqCst)
+}
+
+/// # Errors
+/// Somebody asked the run to stop; `epoch` counts from 0.
+pub fn check(epoch: usize) -> Result<()> {
+    match asked() {
+        true => Err(Error::Interrupted(format!("stopped in epoch {}", epoch + 1))),
+        false => Ok(()),
+    }
 }

@@ -22,7 +22,7 @@ pub fn read(source: &dyn Source, input: Option<usize>) -> Result<Option<Model>> 
 /// How Keras had the model compiled: the optimizer, and what its loss does to the labels.
 #[derive(Clone, Debug)]
 pub struct Compiled {
-    pub optimizer: Described,
+    pub described: Described,
     pub smoothing: f32,
 }
 
@@ -38,8 +38,8 @@ pub fn compiled(source: &dyn Source) -> Result<Option<Compiled>> {
     let Some(class) = optimizer.and_then(|optimizer| optimizer["class_name"].as_str()) else {
         return Ok(None);
     };
-    let optimizer = from_config(class, &optimizer.unwrap_or(&Value::Null)["config"]).map_err(refuse)?;
-    Ok(Some(Compiled { optimizer, smoothing: smoothing(&training["loss"]).map_err(refuse)? }))
+    let described = from_config(class, &optimizer.unwrap_or(&Value::Null)["config"]).map_err(refuse)?;
+    Ok(Some(Compiled { described, smoothing: smoothing(&training["loss"]).map_err(refuse)? }))
 }
 
 /// The label smoothing of a categorical cross-entropy, by name or as an object.

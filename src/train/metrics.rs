@@ -1,7 +1,7 @@
 //! Loss and accuracy, summed over samples.
 
 /// Sums over the samples seen so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Metrics {
     loss_sum: f64,
     correct: usize,

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crate::data::augmentation::Augmentation;
 use crate::error::{Error, Result};
-use crate::gpu::{Device, ReadBack};
+use crate::gpu::{Caps, Device, ReadBack};
 use crate::graph::draft::Role;
-use crate::graph::fit::fit;
-use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId};
+use crate::graph::fit::{fit_beside, largest};
+use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId, program};
 use crate::nn::network::Ends;
 use crate::ops::Now;
 use crate::optim::RuleRef;
@@ -44,8 +44,8 @@ pub struct PassResult {
 }
 
 impl Passes {
-    /// Plans and binds `graph` for batches of `batch`; trains where there is a rule. `memory` bounds the plan in bytes;
-    /// a batch that does not fit is split into micro-batches of equal size whose gradients accumulate.
+    /// Plans and binds `graph` for batches of `batch`; trains where there is a rule. `memory` bounds the bytes of the
+    /// whole device; a batch that does not fit is split into micro-batches of equal size whose gradients accumulate.
     ///
     /// # Errors
     /// Not even a single sample fits, with the cure; or the device refuses.
@@ -56,13 +56,31 @@ impl Passes {
         rule: Option<RuleRef>,
         memory: u64,
     ) -> Result<Passes> {
+        let plan = fit_beside(graph, store, settings(ends(graph)?, batch, rule), memory)?;
+        Passes::bind(graph, store, plan)
+    }
+
+    /// As [`Passes::new`], in micro-batches of `micro` samples whatever the memory.
+    ///
+    /// # Errors
+    /// The device has no memory left.
+    pub fn in_parts(
+        graph: &Graph,
+        store: &mut Store,
+        batch: usize,
+        micro: usize,
+        rule: Option<RuleRef>,
+    ) -> Result<Passes> {
+        let settings = Settings { updates_at_end: micro < batch, ..settings(ends(graph)?, micro, rule) };
+        let plan = Plan::new(graph, store.device().caps(), settings)?;
+        Passes::bind(graph, store, plan)
+    }
+
+    fn bind(graph: &Graph, store: &mut Store, plan: Plan) -> Result<Passes> {
         let device = store.device().clone();
-        let ends = Ends::of(graph).ok_or_else(|| Error::Usage("this graph has no loss".into()))?;
+        let ends = ends(graph)?;
         let input = graph.inputs().find(|v| *v != ends.labels && *v != ends.weights);
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let outputs = vec![ends.losses, ends.probabilities];
-        let settings = Settings { batch, training: rule.is_some(), rule, outputs, ..Settings::default() };
-        let plan = fit(graph, device.caps(), settings, memory)?;
         let micro = plan.settings.batch;
         let logits = graph.nodes[ends.loss.0].x[0];
         let classes = graph.values[logits.0].shape.last();
@@ -136,6 +154,33 @@ impl Passes {
         }
         Ok(done)
     }
+}
+
+fn ends(graph: &Graph) -> Result<Ends> {
+    Ends::of(graph).ok_or_else(|| Error::Usage("this graph has no loss".into()))
+}
+
+/// What to plan for a graph whose ends these are.
+fn settings(ends: Ends, batch: usize, rule: Option<RuleRef>) -> Settings {
+    let outputs = vec![ends.losses, ends.probabilities];
+    Settings { batch, training: rule.is_some(), rule, outputs, ..Settings::default() }
+}
+
+/// Bytes that evaluating `graph` one sample at a time takes beside what `store` holds.
+///
+/// # Errors
+/// A graph without a loss, or a sample that no adapter like this one holds.
+pub fn least_evaluation(graph: &Graph, store: &Store) -> Result<u64> {
+    let plan = Plan::new(graph, store.device().caps(), settings(ends(graph)?, 1, None))?;
+    Ok(program::allocates(graph, &plan, store))
+}
+
+/// The largest batch, `most` at most, whose training step runs in one pass within `memory` bytes. No device.
+///
+/// # Errors
+/// Not even one sample fits, with the cure.
+pub fn largest_batch(graph: &Graph, caps: &Caps, rule: RuleRef, most: usize, memory: u64) -> Result<usize> {
+    Ok(largest(graph, caps, settings(ends(graph)?, most, Some(rule)), memory)?.settings.batch)
 }
 
 impl PassResult {

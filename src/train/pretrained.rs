@@ -11,7 +11,7 @@ use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Source};
 
 /// A weight file, and how its layers find the model's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pretrained {
     pub path: PathBuf,
     /// `None`: by name where the file has names in common with the model, and then all of them; else by order.

@@ -35,6 +35,15 @@ impl Minibatch {
             Values::Features(values) => bytemuck::cast_slice(values),
         }
     }
+
+    /// How many places of `order`, from its first on, this batch used up: its samples, and unreadable ones among them.
+    pub fn span(&self, order: &[u32]) -> usize {
+        let last = match &self.values {
+            Values::Pixels(_) => order.iter().position(|place| Some(place) == self.indices.last()),
+            Values::Features(_) => None,
+        };
+        last.map_or(self.len(), |last| last + 1)
+    }
 }
 
 pub type Minibatches<'a> = Box<dyn Iterator<Item = Result<Minibatch>> + 'a>;

@@ -4,7 +4,7 @@ use crate::error::{Error, Result};
 
 /// The product of a weight for the sample's class and one for the sample itself, as in Keras' `fit`. The loss of a batch
 /// is the weighted sum divided by the number of samples, not by the sum of the weights.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Weighting {
     /// By class id; empty where all classes count 1.
     pub classes: Vec<f32>,

@@ -1,9 +1,9 @@
 //! Rung `naive`: one element per invocation, straight from the definition.
 
 use crate::gpu::Kernel;
-use crate::ops::conv2d::{Conv2d, Geometry, LONGEST_LOOP};
+use crate::ops::conv2d::{Conv2d, Geometry};
 use crate::ops::gemm::{Epilogue, Parts, Target};
-use crate::ops::step::flat_grid;
+use crate::ops::step::{LONGEST_LOOP, flat_grid};
 use crate::ops::{Access, Lowered, Operand, Part, Site, Step, Word, pieces};
 
 fn step(conv: &Conv2d, site: &Site, part: Part) -> Step {

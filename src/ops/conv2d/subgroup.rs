@@ -3,9 +3,9 @@
 //! A map is copied into texels with its padding written out, so that the product needs no bounds and divides nothing.
 
 use crate::gpu::Kernel;
-use crate::ops::conv2d::{Conv2d, Geometry, LONGEST_LOOP};
+use crate::ops::conv2d::{Conv2d, Geometry};
 use crate::ops::gemm::{self, Epilogue, Fit, Packed, Target, Tn, Walk};
-use crate::ops::step::grid;
+use crate::ops::step::{LONGEST_LOOP, grid};
 use crate::ops::{Access, Lowered, Operand, Part, Site, Step, Word, pieces};
 
 /// Pixels of one workgroup.

@@ -1,0 +1,112 @@
+//! The options that say what is trained on what: shared by the subcommands that train.
+
+use std::path::{Path, PathBuf};
+
+use super::Shared;
+use super::loss::LossArgs;
+use super::model::ModelArgs;
+use super::optimizer::OptimizerArgs;
+use super::weights::WeightsArgs;
+use crate::data::folder::{self, Dataset};
+use crate::data::resize::Filter;
+use crate::error::{Error, Result};
+use crate::nn::Architecture;
+use crate::train::pretrained::Pretrained;
+use crate::train::run::{DataSettings, Start};
+use crate::train::{Checkpoint, Run};
+
+/// Data, model, first weights and update rule.
+#[derive(Clone, Debug, clap::Args)]
+pub struct SetupArgs {
+    #[command(flatten)]
+    pub model: ModelArgs,
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    /// Begin with the architecture, classes and weights of a checkpoint, or of a whole Keras model
+    #[arg(long, value_name = "CHECKPOINT", conflicts_with = "weights")]
+    pub from: Option<PathBuf>,
+    #[command(flatten)]
+    pub optimizer: OptimizerArgs,
+    #[command(flatten)]
+    pub loss: LossArgs,
+    /// Images per step; what does not fit at once runs in parts, whose gradients add up to the same update
+    #[arg(long, default_value_t = 16)]
+    pub batch: usize,
+    /// Seed of initial values, order, dropout and split
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Share of each class that validates, where DATA has no val folder
+    #[arg(long, default_value_t = 0.2)]
+    pub val_fraction: f64,
+    /// Use at most this many images to train on, and as many to validate
+    #[arg(long, value_name = "N")]
+    pub limit_images: Option<usize>,
+    /// bilinear (anti-aliased), or nearest as Keras' flow_from_directory does
+    #[arg(long, default_value = "bilinear")]
+    pub resize: Filter,
+    /// Stop at the first unreadable image instead of skipping it
+    #[arg(long)]
+    pub strict: bool,
+}
+
+impl SetupArgs {
+    /// A run with these settings and Keras' defaults for all else, and its images.
+    ///
+    /// # Errors
+    /// An option that makes no sense, data that cannot be trained on, or weights that are not there.
+    pub fn run(&self, data: &Path, shared: &Shared) -> Result<(Run, Dataset)> {
+        self.optimizer.check()?;
+        if self.batch == 0 {
+            return Err(Error::Usage("--batch takes at least 1".into()));
+        }
+        let start = self.start()?;
+        let (settings, images) = self.data(data)?;
+        images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
+        let architecture = self.architecture(&start, &settings.classes)?;
+        self.model.freeze()?.count(&architecture)?;
+        let run = Run {
+            start,
+            initial: self.weights.init,
+            label_smoothing: self.loss.label_smoothing,
+            weighting: self.loss.weighting(&images)?,
+            optimizer: self.optimizer.rule()?,
+            batch: self.batch,
+            seed: self.seed,
+            ..Run::new(settings, architecture)
+        };
+        Ok((run, images))
+    }
+
+    fn data(&self, path: &Path) -> Result<(DataSettings, Dataset)> {
+        let options =
+            folder::Options { val_fraction: self.val_fraction, seed: self.seed, strict: self.strict };
+        let (settings, images) = DataSettings::open(path, &options, self.limit_images)?;
+        Ok((DataSettings { resize: self.resize, ..settings }, images))
+    }
+
+    fn start(&self) -> Result<Start> {
+        let absolute = |path: &Path| path.canonicalize().map_err(Error::io("find", path));
+        if let Some(path) = &self.from {
+            return absolute(path).map(Start::Checkpoint);
+        }
+        match self.weights.resolve(&self.model.model)? {
+            Some(found) => Ok(Start::Weights(Pretrained { path: absolute(&found.path)?, ..found })),
+            None => Ok(Start::Random),
+        }
+    }
+
+    fn architecture(&self, start: &Start, classes: &[String]) -> Result<Architecture> {
+        let Start::Checkpoint(path) = start else { return self.model.architecture(classes.len()) };
+        let (checkpoint, _) = Checkpoint::open(path)?;
+        if checkpoint.classes.is_empty() {
+            checkpoint.network()?.check_classes(classes.len())?;
+        }
+        if checkpoint.classes.is_empty() || checkpoint.classes == classes {
+            let stored = checkpoint.architecture;
+            let preprocessing = self.model.preprocessing.unwrap_or(stored.preprocessing);
+            return Ok(Architecture { preprocessing, ..stored });
+        }
+        let (theirs, ours) = (checkpoint.classes.join(", "), classes.join(", "));
+        Err(Error::weights(path, format!("knows the classes {theirs}, but the data has {ours}")))
+    }
+}

@@ -1,0 +1,81 @@
+//! Writes what a run leaves in its folder: the last and the best checkpoint, and the history.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::error::Result;
+use crate::graph::Store;
+use crate::train::checkpoint::Checkpoint;
+use crate::train::events::Events;
+use crate::train::fit::Observer;
+use crate::train::history::{EpochRow, History};
+use crate::train::metrics::Metrics;
+use crate::train::progress::Progress;
+use crate::train::run::Run;
+use crate::train::session::Watcher;
+
+/// The checkpoint of the best epoch so far.
+pub const BEST: &str = "best.safetensors";
+/// The run as it was last saved: a checkpoint that can also be resumed.
+pub const LAST: &str = "last.safetensors";
+/// A line for each epoch.
+pub const HISTORY: &str = "history.csv";
+
+/// Hands everything on to a watcher.
+pub(super) struct Keeper<'a> {
+    run: &'a Run,
+    folder: &'a Path,
+    history: History,
+    events: Option<Events>,
+    saved: Instant,
+    watcher: &'a mut dyn Watcher,
+}
+
+impl<'a> Keeper<'a> {
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn new(
+        run: &'a Run,
+        folder: &'a Path,
+        history: &History,
+        watcher: &'a mut dyn Watcher,
+    ) -> Result<Keeper<'a>> {
+        let events = run.tensorboard.then(|| Events::create(folder, &history.rows)).transpose()?;
+        Ok(Keeper { run, folder, history: history.clone(), events, saved: Instant::now(), watcher })
+    }
+
+    fn checkpoint(&self, row: Option<&EpochRow>) -> Checkpoint {
+        Checkpoint {
+            epoch: row.map_or(0, |row| row.epoch),
+            val_acc: row.and_then(|row| row.val_acc),
+            ..Checkpoint::new(&self.run.architecture, &self.run.data.classes)
+        }
+    }
+}
+
+impl Observer for Keeper<'_> {
+    fn step(&mut self, epoch: usize, samples_done: usize, metrics: &Metrics) {
+        self.watcher.step(epoch, samples_done, metrics);
+    }
+
+    fn epoch(&mut self, store: &Store, row: &EpochRow, best: bool) -> Result<()> {
+        self.history.rows.push(row.clone());
+        if best {
+            self.checkpoint(Some(row)).save(&self.folder.join(BEST), store)?;
+        }
+        self.history.write_csv(&self.folder.join(HISTORY))?;
+        self.events.as_mut().map_or(Ok(()), |events| events.add(row))?;
+        self.watcher.epoch(store, row, best)
+    }
+
+    fn wants_save(&mut self) -> bool {
+        self.saved.elapsed() >= Duration::from_secs(self.run.save_every) || self.watcher.wants_save()
+    }
+
+    fn save(&mut self, store: &Store, progress: &Progress) -> Result<()> {
+        let checkpoint = self.checkpoint(progress.history.rows.last());
+        checkpoint.save_run(&self.folder.join(LAST), store, progress)?;
+        self.saved = Instant::now();
+        self.watcher.save(store, progress)
+    }
+}

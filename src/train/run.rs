@@ -1,0 +1,225 @@
+//! A run as data: everything that it needs to go on, and nothing that changes while it does. `run.json` holds it.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::augmentation::Augmentation;
+use crate::data::folder::{self, Dataset};
+use crate::data::resize::Filter;
+use crate::error::{Error, Result};
+use crate::graph::Store;
+use crate::nn::{Architecture, Freeze, init};
+use crate::optim::{Optimizer, Sgd};
+use crate::train::early_stopping::EarlyStopping;
+use crate::train::monitor::Monitor;
+use crate::train::plateau::Plateau;
+use crate::train::pretrained::Pretrained;
+use crate::train::schedule::Schedule;
+use crate::train::stages::Stage;
+use crate::train::weighting::Weighting;
+use crate::weights::file;
+
+/// The settings of a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Run {
+    /// The version of the program that began it.
+    pub version: String,
+    pub data: DataSettings,
+    pub architecture: Architecture,
+    pub start: Start,
+    /// How kernels without pretrained weights start.
+    pub initial: init::Kind,
+    pub label_smoothing: f32,
+    pub weighting: Weighting,
+    pub augmentation: Augmentation,
+    /// Whether images that validate are augmented too, as the published recipe has it.
+    pub augment_validation: bool,
+    pub optimizer: Optimizer,
+    pub stages: Vec<Stage>,
+    /// Applies to each stage by itself.
+    pub schedule: Schedule,
+    /// What each block of the base takes of the rate of the block above it; see [`crate::train::stages::rates`].
+    pub block_factor: f32,
+    pub plateau: Option<Plateau>,
+    pub stopping: Option<EarlyStopping>,
+    /// Says which epoch is the best.
+    pub monitor: Monitor,
+    /// Whether the weights of the best epoch are what the run ends with.
+    pub restore_best: bool,
+    pub batch: usize,
+    /// Of initial values, order, dropout and split.
+    pub seed: u64,
+    /// Seconds between two saves.
+    pub save_every: u64,
+    /// Whether event files for TensorBoard are written.
+    pub tensorboard: bool,
+    /// Where it began; `None` before.
+    pub place: Option<Place>,
+}
+
+/// Which images.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataSettings {
+    pub path: PathBuf,
+    pub val_fraction: f64,
+    /// The most images of each split.
+    pub limit: Option<usize>,
+    /// How training images come to the input's size.
+    pub resize: Filter,
+    pub strict: bool,
+    /// Names in the order of the logits.
+    pub classes: Vec<String>,
+    /// Numbers of images.
+    pub train: usize,
+    pub val: usize,
+}
+
+/// Where the first weights come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    Random,
+    /// Pretrained weights of the base.
+    Weights(Pretrained),
+    /// A checkpoint of this architecture, or a whole Keras model, whose optimizer's state comes along if it is of the
+    /// same kind.
+    Checkpoint(PathBuf),
+}
+
+/// What the bits of a result depend on besides the settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    pub adapter: String,
+    pub driver: String,
+    /// Bytes that plans may take: they decide on micro-batches, whose sums are rounded differently.
+    pub memory: u64,
+}
+
+impl Place {
+    pub fn of(store: &Store, memory: u64) -> Place {
+        let info = store.device().info();
+        Place { adapter: info.name.clone(), driver: info.driver.clone(), memory }
+    }
+}
+
+/// The file of a run's folder that holds it.
+const FILE: &str = "run.json";
+
+impl Run {
+    /// Ten epochs of SGD with momentum on the head, batches of 16, from random values.
+    pub fn new(data: DataSettings, architecture: Architecture) -> Run {
+        Run {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            data,
+            architecture,
+            start: Start::Random,
+            initial: init::Kind::default(),
+            label_smoothing: 0.0,
+            weighting: Weighting::default(),
+            augmentation: Augmentation::default(),
+            augment_validation: false,
+            optimizer: Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }),
+            stages: vec![Stage { freeze: Freeze::All, epochs: 10, rate: 1e-3 }],
+            schedule: Schedule::default(),
+            block_factor: 1.0,
+            plateau: None,
+            stopping: None,
+            monitor: Monitor::default(),
+            restore_best: false,
+            batch: 16,
+            seed: 0,
+            save_every: 60,
+            tensorboard: false,
+            place: None,
+        }
+    }
+
+    /// Bytes that plans may take.
+    pub fn memory(&self) -> u64 {
+        self.place.as_ref().map_or(u64::MAX, |place| place.memory)
+    }
+
+    /// Epochs of all stages.
+    pub fn epochs(&self) -> usize {
+        self.stages.iter().map(|stage| stage.epochs).sum()
+    }
+
+    /// # Errors
+    /// The file cannot be written, or a path has characters that JSON cannot hold.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(FILE);
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|e| Error::Usage(format!("the settings of this run cannot be written down: {e}")))?;
+        file::replace(&path, |out| {
+            std::io::Write::write_all(out, text.as_bytes()).map_err(Error::io("write", &path))
+        })
+    }
+
+    /// # Errors
+    /// The folder holds no run, or one of a newer version.
+    pub fn read(folder: &Path) -> Result<Run> {
+        let path = folder.join(FILE);
+        let text = std::fs::read_to_string(&path).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => Error::Usage(format!(
+                "{} is no run that can go on: it has no {FILE}; give the folder that 'frostline train' wrote into",
+                folder.display()
+            )),
+            _ => Error::io("read", &path)(e),
+        })?;
+        serde_json::from_str(&text).map_err(|e| {
+            Error::weights(&path, format!("cannot be read ({e}); was it written by a newer version?"))
+        })
+    }
+}
+
+impl DataSettings {
+    /// Opens the folder; classes and numbers are what is found there.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`].
+    pub fn open(
+        path: &Path,
+        options: &folder::Options,
+        limit: Option<usize>,
+    ) -> Result<(DataSettings, Dataset)> {
+        let mut data = Dataset::open(path, options)?;
+        if let Some(limit) = limit {
+            (data.train, data.val) = (data.train.limited(limit), data.val.limited(limit));
+        }
+        let settings = DataSettings {
+            path: path.canonicalize().map_err(Error::io("find", path))?,
+            val_fraction: options.val_fraction,
+            limit,
+            resize: Filter::default(),
+            strict: options.strict,
+            classes: data.classes.clone(),
+            train: data.train.len(),
+            val: data.val.len(),
+        };
+        Ok((settings, data))
+    }
+
+    /// Opens the same images again.
+    ///
+    /// # Errors
+    /// As [`Dataset::open`]; or the folder has changed since.
+    pub fn reopen(&self, seed: u64) -> Result<Dataset> {
+        let options = folder::Options { val_fraction: self.val_fraction, seed, strict: self.strict };
+        let (found, data) = DataSettings::open(&self.path, &options, self.limit)?;
+        if (DataSettings { resize: self.resize, ..found.clone() }) == *self {
+            return Ok(data);
+        }
+        let what = format!(
+            "has changed since the run began: {} classes and {} + {} images, then {} and {} + {}; a run goes on only \
+             with the same images. Train anew with --from its best.safetensors",
+            found.classes.len(),
+            found.train,
+            found.val,
+            self.classes.len(),
+            self.train,
+            self.val
+        );
+        Err(Error::data(&self.path, what))
+    }
+}

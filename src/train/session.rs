@@ -1,0 +1,164 @@
+//! A run under way in its folder: stage after stage, saved so that it can go on after anything that stops it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::data::batches::Loader;
+use crate::data::folder::Dataset;
+use crate::error::Result;
+use crate::graph::{Graph, Store};
+use crate::train::checkpoint::Checkpoint;
+use crate::train::fit::{Fit, Observer};
+use crate::train::history::History;
+use crate::train::keeper::{BEST, Keeper, LAST};
+use crate::train::progress::Progress;
+use crate::train::run::{Place, Run};
+use crate::train::setup;
+use crate::train::stages::Stage;
+use crate::train::transfer::Staged;
+use crate::weights::import::Report;
+
+/// See the module's first line.
+pub struct Session {
+    pub run: Run,
+    pub folder: PathBuf,
+    pub progress: Progress,
+    /// Loaders of the training images and of those that validate, with what they could not read.
+    pub loaders: Vec<Arc<Loader>>,
+    /// What pretrained weights were loaded, where the run began with this session.
+    pub imported: Option<Report>,
+}
+
+/// Who watches a session.
+pub trait Watcher: Observer {
+    /// Before a stage; `first` is its first epoch, counted from 0.
+    fn stage(&mut self, _stage: &Stage, _first: usize) {}
+
+    /// While the frozen part runs over `images` images.
+    fn features(&mut self, _done: usize, _images: usize) {}
+
+    /// The layer whose results the stage takes for its samples, if any.
+    fn cached(&mut self, _layer: Option<&str>) {}
+}
+
+/// Nobody watches.
+impl Observer for () {}
+impl Watcher for () {}
+
+impl Session {
+    /// Begins a run: fills the store, and writes the settings into the folder that `folder` makes once all else is well.
+    ///
+    /// # Errors
+    /// The weights cannot be read, or the folder cannot be written.
+    pub fn begin(
+        mut run: Run,
+        data: &Dataset,
+        store: &mut Store,
+        memory: u64,
+        folder: impl FnOnce() -> Result<PathBuf>,
+    ) -> Result<Session> {
+        let imported = setup::fill(&run, store)?;
+        let progress = setup::progress(&run, store)?;
+        run.place = Some(Place::of(store, memory));
+        let folder = folder()?;
+        run.write(&folder)?;
+        Ok(Session { imported, ..Session::new(run, data, &folder, progress)? })
+    }
+
+    /// Takes up the run in `folder` where it was last saved, or at its beginning where it never was.
+    ///
+    /// # Errors
+    /// The folder holds no run, its images have changed, or a file of it is damaged.
+    pub fn resume(folder: &Path, store: &mut Store) -> Result<Session> {
+        let run = Run::read(folder)?;
+        let data = run.data.reopen(run.seed)?;
+        let last = folder.join(LAST);
+        let progress = match last.exists() {
+            true => {
+                let (checkpoint, mut source) = Checkpoint::open(&last)?;
+                checkpoint.load_run(&mut *source, store)?
+            }
+            false => {
+                setup::fill(&run, store)?;
+                setup::progress(&run, store)?
+            }
+        };
+        Session::new(run, &data, folder, progress)
+    }
+
+    fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
+        let loaders = setup::loaders(&run, data)?;
+        Ok(Session { run, folder: folder.to_path_buf(), progress, loaders, imported: None })
+    }
+
+    /// Number of parameters, frozen or not.
+    ///
+    /// # Errors
+    /// An architecture whose layers do not fit together.
+    pub fn parameters(&self) -> Result<u64> {
+        Ok(setup::graph(&self.run, &self.run.stages[0])?.params.iter().map(|p| p.spec.shape.numel()).sum())
+    }
+
+    pub fn is_complete(&self) -> bool {
+        self.progress.stage >= self.run.stages.len()
+    }
+
+    /// Trains to the end. The store then holds the last weights, or the best where the run asks for them.
+    ///
+    /// # Errors
+    /// A loss that is not a number, an unreadable image under strict, a full disk, Ctrl-C, or the device. What was
+    /// saved stays, and [`Session::resume`] goes on from there.
+    pub fn go(&mut self, store: &mut Store, watcher: &mut dyn Watcher) -> Result<History> {
+        while let Some(stage) = self.run.stages.get(self.progress.stage).cloned() {
+            self.stage(&stage, store, watcher)?;
+        }
+        if self.run.restore_best {
+            let (checkpoint, mut source) = Checkpoint::open(&self.folder.join(BEST))?;
+            checkpoint.load(&mut *source, store)?;
+            keep_parameters(&checkpoint.network()?.graph, store);
+        }
+        Ok(self.progress.history.clone())
+    }
+
+    fn stage(&mut self, stage: &Stage, store: &mut Store, watcher: &mut dyn Watcher) -> Result<()> {
+        let graph = setup::graph(&self.run, stage)?;
+        if self.progress.stage_is_new() {
+            // What an earlier stage computed from weights that were frozen then may be out of date now.
+            keep_parameters(&graph, store);
+        }
+        watcher.stage(stage, self.progress.epoch() - self.progress.in_stage.epochs);
+        let features = |done, images| watcher.features(done, images);
+        let staged = setup::stage(&self.run, &graph, &self.loaders, store, features)?;
+        watcher.cached(staged.cached.as_deref());
+        let fit = self.fit(stage, &staged);
+        let mut keeper = Keeper::new(&self.run, &self.folder, &self.progress.history, watcher)?;
+        fit.go_on(store, &mut self.progress, &mut keeper)?;
+        self.progress.next_stage();
+        keeper.save(store, &self.progress)
+    }
+
+    fn fit<'a>(&self, stage: &Stage, staged: &'a Staged) -> Fit<'a> {
+        let run = &self.run;
+        Fit {
+            val: staged.val.as_deref(),
+            weighting: run.weighting.clone(),
+            augmentation: run.augmentation.clone(),
+            augment_validation: run.augment_validation,
+            epochs: stage.epochs,
+            batch: run.batch,
+            learning_rate: stage.rate,
+            schedule: run.schedule,
+            plateau: run.plateau,
+            stopping: run.stopping,
+            monitor: run.monitor,
+            seed: run.seed,
+            memory: staged.memory,
+            ..Fit::new(&staged.graph, &*staged.train, run.optimizer.rule())
+        }
+    }
+}
+
+/// Forgets everything but the weights.
+fn keep_parameters(graph: &Graph, store: &mut Store) {
+    store.forget(|name| graph.params.iter().all(|param| param.name != name));
+}

@@ -1,0 +1,223 @@
+//! What goes wrong outside of the program: no memory, a lost device, a full disk, folders that cannot be written, two
+//! runs at once, signals. Each ends in one or two lines that say what happened and what to do, and never in a panic.
+#![cfg(unix)]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use frostline::error::Error;
+use frostline::gpu::adapter::Choice;
+use frostline::gpu::{Buffer, Device};
+use frostline::graph::{Graph, Store};
+use frostline::nn::{Freeze, Head, Network, Pool, Preprocessing, init, vgg};
+use frostline::optim::Sgd;
+use frostline::train::{FeatureSamples, Fit, Metrics, Observer};
+use tempfile::TempDir;
+
+/// Two classes of small images, three to train on and one to validate each.
+fn data() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (split, count) in [("train", 3), ("val", 1)] {
+        for (class, tint) in [("cold", 2), ("warm", 0)] {
+            let to = folder.path().join(split).join(class);
+            std::fs::create_dir_all(&to).unwrap();
+            for i in 0..count {
+                let picture = image::RgbImage::from_fn(32, 32, |x, y| {
+                    let mut rgb = [((x * 31 + y * 17 + (i + count) * 13) % 97) as u8; 3];
+                    rgb[tint] += 150;
+                    image::Rgb(rgb)
+                });
+                picture.save(to.join(format!("{i}.png"))).unwrap();
+            }
+        }
+    }
+    folder
+}
+
+fn frostline() -> PathBuf {
+    assert_cmd::cargo::cargo_bin("frostline")
+}
+
+/// `train` as words for a shell, behind whatever the shell is to do first.
+fn train(data: &Path, out: &Path, epochs: usize) -> Command {
+    let mut command = Command::new(frostline());
+    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
+    command.args(["--pool", "avg", "--batch", "4", "--epochs", &epochs.to_string(), "--out"]).arg(out);
+    command
+}
+
+/// The same command under a limit of the shell's, such as `ulimit -f 100`.
+fn under(limit: &str, command: &Command) -> Command {
+    let mut shell = Command::new("bash");
+    shell.arg("-c").arg(format!("{limit}; exec \"$@\"")).arg("bash").arg(command.get_program());
+    shell.args(command.get_args());
+    shell
+}
+
+fn said(output: &Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!said.contains("panicked") && !said.contains("a bug in Frostline"), "{said}");
+    said
+}
+
+/// The command fails with code 1, and each of `words` stands in what it says.
+fn fails(mut command: Command, words: &[&str]) {
+    let output = command.output().unwrap();
+    let said = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    words.iter().for_each(|word| assert!(said.contains(word), "no '{word}' in: {said}"));
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+}
+
+fn own_device() -> Arc<Device> {
+    let choice = Choice::Name(support::device().info().name.clone());
+    Arc::new(Device::open(&choice).unwrap())
+}
+
+fn head() -> Graph {
+    let head = Head { pool: Pool::Avg, hidden: vec![8], dropout: 0.0, classes: 2 };
+    let architecture = vgg::with_head("vgg11", 32, Preprocessing::Rescale, &head).unwrap();
+    let graph = Network::new(architecture, &Freeze::All, 0.0).unwrap().graph;
+    frostline::graph::cut::cut(&graph).unwrap().rest
+}
+
+/// Loses the device behind the first step.
+struct Loses(Arc<Device>);
+
+impl Observer for Loses {
+    fn step(&mut self, _epoch: usize, _done: usize, _metrics: &Metrics) {
+        self.0.lose();
+    }
+}
+
+#[test]
+fn a_device_lost_in_the_middle_of_a_run_is_an_error_of_its_own() {
+    let graph = head();
+    let mut store = Store::new(own_device());
+    init::parameters(&graph, &mut store, 1, |_| true).unwrap();
+    let width = graph.values[0].shape.numel() as usize;
+    let values = vec![0.5; width * 12];
+    let (labels, indices) = ((0..12).map(|i| i % 2).collect(), (0..12).collect());
+    let train = FeatureSamples { values, width, labels, indices, batch: 2 };
+    let fit = Fit { batch: 2, ..Fit::new(&graph, &train, Arc::new(Sgd::default())) };
+    let mut loses = Loses(store.device().clone());
+    let error = fit.run(&mut store, &mut loses).unwrap_err();
+    assert!(matches!(error, Error::DeviceLost(_)), "{error}");
+    // Whatever is asked of it afterwards says the same, and nothing panics.
+    assert!(matches!(store.read("dense/kernel"), Err(Error::DeviceLost(_))));
+    assert!(matches!(store.write("more", &[1.0; 100_000]), Err(Error::DeviceLost(_))));
+    assert!(matches!(loses.0.wait(), Err(Error::DeviceLost(_))));
+}
+
+/// Run by the test below in a process of its own that may have 4 GiB of addresses.
+#[test]
+fn child_that_asks_for_too_much() {
+    if std::env::var_os("FROSTLINE_CHILD").is_none() {
+        return;
+    }
+    let device = own_device();
+    let more = |_| device.buffer("a large buffer", 1 << 30);
+    let error = (0..16).map(more).collect::<Result<Vec<Buffer>, Error>>().err().expect("16 GiB of 4");
+    assert!(matches!(error, Error::OutOfMemory { .. }), "{error}");
+    assert!(
+        error.to_string().contains("a large buffer") && error.to_string().contains("--memory"),
+        "{error}"
+    );
+    let granted = device.grants(8 << 30);
+    assert!(granted >= 512 << 20 && granted < 4 << 30, "{granted} granted of 4 GiB");
+    assert_eq!(device.live_bytes(), 0);
+    device.buffer("a small buffer", 1 << 20).expect("the failed ones were given back");
+}
+
+#[test]
+fn a_driver_without_memory_is_an_error_and_what_it_grants_is_found_out() {
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "child_that_asks_for_too_much"]);
+    let mut child = under("ulimit -v 4194304", &child);
+    let output = child.env("FROSTLINE_CHILD", "1").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// The system lets no file grow beyond 100 KiB, which it tells a program as a full disk is told.
+#[test]
+fn a_full_disk_ends_the_run_and_leaves_no_half_file() {
+    let folder = data();
+    let out = folder.path().join("run");
+    let command = under("trap '' XFSZ; ulimit -f 100", &train(folder.path(), &out, 1));
+    fails(command, &["cannot write", "safetensors", "free some space"]);
+    let left = names(&out);
+    assert!(!left.iter().any(|name| name.ends_with(".part") || name.ends_with(".safetensors")), "{left:?}");
+}
+
+/// `/proc` takes no folder, from nobody.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_place_that_takes_no_folder_is_refused_before_the_run() {
+    let folder = data();
+    fails(train(folder.path(), Path::new("/proc/run"), 1), &["cannot make the folder /proc/run"]);
+}
+
+#[test]
+fn a_folder_without_permission_is_refused_before_the_run() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = data();
+    let out = folder.path().join("run");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o555)).unwrap();
+    if std::fs::write(out.join("probe"), b"").is_ok() {
+        return println!("skipped: this user (root?) may write where nobody may");
+    }
+    fails(train(folder.path(), &out, 1), &["Permission denied", "choose another place"]);
+}
+
+#[test]
+fn a_budget_that_holds_not_even_one_image_is_refused() {
+    let folder = data();
+    let mut command = train(folder.path(), &folder.path().join("run"), 1);
+    command.args(["--memory", "1M"]);
+    fails(command, &["a single sample", "--memory", "smaller --input"]);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_panic() {
+    let mut child = Command::new(frostline());
+    child.args(["plan", "--model", "vgg19", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(said(&output), "");
+    assert_eq!(output.status.code(), Some(141));
+}
+
+/// SIGTERM from the first moment on: the run ends without a panic, and each file that it left is whole.
+#[test]
+fn a_signal_at_any_moment_leaves_whole_files() {
+    let folder = data();
+    for (number, moment) in [0, 60, 200, 500, 1100].into_iter().enumerate() {
+        let out = folder.path().join(format!("run{number}"));
+        let mut child = train(folder.path(), &out, 100_000);
+        let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(moment));
+        Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = said(&output);
+        assert!(
+            matches!(output.status.code(), None | Some(1)),
+            "after {moment} ms: {:?} {said}",
+            output.status
+        );
+        let left = if out.exists() { names(&out) } else { Vec::new() };
+        assert!(!left.iter().any(|name| name.ends_with(".part")), "after {moment} ms: {left:?}");
+        for checkpoint in left.iter().filter(|name| name.ends_with(".safetensors")) {
+            frostline::train::Checkpoint::open(&out.join(checkpoint)).unwrap();
+        }
+    }
+}
