@@ -9,12 +9,18 @@
 mod keras_support;
 mod support;
 
+use std::path::Path;
+
 use frostline::graph::draft::Role;
+use frostline::graph::store::state_name;
 use frostline::graph::{Graph, ParamId, Plan, Program, Settings, Store};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Freeze, Network};
-use frostline::ops::{Now, Rung};
+use frostline::ops::{Array, Now, Rung};
 use frostline::optim::keras::{Described, from_config};
+use frostline::train::keras_model::compiled;
+use frostline::train::keras_state::restore;
+use frostline::weights;
 use keras_support::{Model, Tensors, distance, models, names, oracle, text, wide};
 use serde_json::Value;
 
@@ -314,4 +320,59 @@ fn an_empty_folder_is_no_success() {
     let folder = tempfile::tempdir().unwrap();
     let message = models(folder.path()).err().expect("no models");
     assert!(message.contains("holds no case"), "{message}");
+}
+
+/// The state that Keras left is what the next step starts from.
+#[test]
+fn a_run_begun_in_keras_goes_on() {
+    let mut tally = Tally::default();
+    for model in models(&oracle()).unwrap() {
+        for (name, run) in model.training() {
+            let file = model.folder.join(format!("train/{name}.model.keras"));
+            if file.is_file() {
+                goes_on(&model, &file, &names(&run["trainable"]), &mut tally);
+            }
+        }
+    }
+    tally.report("steps from Keras' state");
+}
+
+fn goes_on(model: &Model, file: &Path, trainable: &[String], tally: &mut Tally) {
+    let mut source = weights::open(file).unwrap();
+    let Described { optimizer, learning_rate } = compiled(source.as_ref()).unwrap().unwrap().described;
+    let (rule, rate) = (optimizer.rule(), learning_rate.unwrap());
+    let trains = |name: &str| trainable.iter().any(|known| known == name);
+    let gradients = |graph: &Graph| {
+        let trains = (0..graph.params.len()).filter(|i| trains(&graph.params[*i].name));
+        trains.map(|i| Role::ParamGradient(ParamId(i))).collect()
+    };
+    let settings = Settings { training: true, rule: Some(rule.clone()), ..Settings::default() };
+    let mut bound = Bound::new(model, trains, 0.0, settings, gradients);
+    let trained: Vec<(String, Vec<f32>)> = (0..source.entries().len())
+        .map(|i| (source.entries()[i].name.clone(), source.read(i).unwrap()))
+        .collect();
+    trained.iter().for_each(|(name, values)| bound.store.write(name, values).unwrap());
+    let iteration = restore(source.as_mut(), &bound.graph, rule.as_ref(), &mut bound.store).unwrap();
+    assert_eq!(iteration as usize, STEPS);
+    let state = |store: &Store, name: &str, i| wide(&store.read(&state_name(name, i)).unwrap());
+    let before: Vec<Vec<Vec<f64>>> = trained
+        .iter()
+        .map(|(name, _)| match trains(name) {
+            true => (0..rule.states()).map(|i| state(&bound.store, name, i)).collect(),
+            false => Vec::new(),
+        })
+        .collect();
+    bound.run(iteration, rate);
+    let now = Now { iteration, learning_rate: rate, ..Now::default() };
+    for (i, param) in bound.graph.params.iter().enumerate().filter(|(_, param)| param.trainable) {
+        let place = trained.iter().position(|(name, _)| *name == param.name).unwrap();
+        let array = |data: &[f64]| Array::new(param.spec.shape, data.to_vec());
+        let mut w = array(&wide(&trained[place].1));
+        let d_w = array(&bound.read(Role::ParamGradient(ParamId(i)), w.data.len()));
+        let mut states: Vec<Array> = before[place].iter().map(|state| array(state)).collect();
+        assert!(states.iter().any(|state| state.data.iter().any(|v| *v != 0.0)), "{}", param.name);
+        rule.reference(&mut w, &d_w, &mut states, &now);
+        let found = distance(&wide(&bound.store.read(&param.name).unwrap()), &w.data);
+        tally.compare(&format!("{} {}", file.display(), param.name), found, FLOOR, w.data.len());
+    }
 }

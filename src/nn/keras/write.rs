@@ -5,8 +5,11 @@ use serde_json::{Value, json};
 use crate::nn::architecture::{Architecture, Layer, LayerKind};
 use crate::ops::conv2d::Padding;
 
-/// The input layer's name, which Keras' VGGs have too.
-const INPUT: &str = "input_1";
+/// The input layer's name: what Keras' VGGs call it, unless another layer is called so.
+fn input_name(architecture: &Architecture) -> String {
+    let taken = |name: &String| architecture.layers.iter().any(|layer| layer.name == *name);
+    (1..).map(|i| format!("input_{i}")).find(|name| !taken(name)).expect("some number is free")
+}
 
 /// What Keras rebuilds the model from: the same names, the last dense layer with softmax. `frozen` layers, from the
 /// first on, get `trainable: false`. The preparation of pixels stays outside, as in Keras' own VGG.
@@ -14,16 +17,17 @@ const INPUT: &str = "input_1";
 /// Source: keras/src/models/functional.py, `get_config` and `functional_from_config`.
 pub fn config(architecture: &Architecture, frozen: usize) -> Value {
     let [h, w] = architecture.input;
+    let input = input_name(architecture);
     let name = |name: &str| if name.is_empty() { "model".to_owned() } else { name.to_owned() };
     let mut layers = vec![json!({
         "module": "keras.layers",
         "class_name": "InputLayer",
-        "config": { "batch_shape": [null, h, w, 3], "dtype": "float32", "sparse": false, "name": INPUT },
+        "config": { "batch_shape": [null, h, w, 3], "dtype": "float32", "sparse": false, "name": input },
         "registered_name": null,
-        "name": INPUT,
+        "name": input,
         "inbound_nodes": [],
     })];
-    let mut before = INPUT;
+    let mut before = input.as_str();
     for (index, layer) in architecture.layers.iter().enumerate() {
         let last = index + 1 == architecture.layers.len();
         layers.push(entry(layer, before, index >= frozen, last));
@@ -36,7 +40,7 @@ pub fn config(architecture: &Architecture, frozen: usize) -> Value {
             "name": name(&architecture.model),
             "trainable": true,
             "layers": layers,
-            "input_layers": [[INPUT, 0, 0]],
+            "input_layers": [[input, 0, 0]],
             "output_layers": [[before, 0, 0]],
         },
         "registered_name": "Functional",
