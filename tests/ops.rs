@@ -7,41 +7,9 @@ use frostline::gpu::adapter::Choice;
 use frostline::gpu::device::Restrict;
 use frostline::ops::cases::{self, Case};
 use frostline::ops::conv2d::Conv2d;
-use frostline::ops::trial::{self, Comparison};
-use frostline::ops::{MaxPool2d, Part, Rung, Rungs, Site, SoftmaxCrossEntropy};
+use frostline::ops::trial::{self, Comparison, tolerance};
+use frostline::ops::{MaxPool2d, Rung, Rungs, SoftmaxCrossEntropy};
 use support::device;
-
-/// Largest relative distance from the reference, three times and more what was measured: 3e-7 for sums of products,
-/// 1.4e-7 for the others, and nothing for a pool, which only copies and adds. Winograd's transforms add and subtract
-/// what nearly cancels (Lavin and Gray 2015, section 6): 2.3e-6.
-fn tolerance(kind: &str, rungs: Rungs) -> f64 {
-    match kind {
-        "max_pool2d" => 1e-7,
-        _ if [rungs.forward, rungs.d_x, rungs.d_w].contains(&Rung::Winograd4) => 4e-6,
-        _ => 1e-6,
-    }
-}
-
-/// Each rung that some part can take; parts that cannot take it stay on their default.
-fn rungs(case: &Case) -> Vec<Rungs> {
-    let first = Rungs::all(Rung::Naive);
-    let site = Site {
-        x: &case.x,
-        y: case.y(),
-        caps: device().caps(),
-        rungs: first,
-        training: true,
-        layer: trial::LAYER,
-    };
-    let of = |part| case.op.rungs(part, &site);
-    let (forward, d_x, d_w) = (of(Part::Forward), of(Part::DX), of(Part::DW));
-    let pick = |known: &[Rung], rung| if known.contains(&rung) { rung } else { known[0] };
-    let mut all: Vec<Rung> = [forward.clone(), d_x.clone(), d_w.clone()].concat();
-    all.sort();
-    all.dedup();
-    let choose = |rung| Rungs { forward: pick(&forward, rung), d_x: pick(&d_x, rung), d_w: pick(&d_w, rung) };
-    all.into_iter().map(choose).collect()
-}
 
 /// One line for each comparison that failed.
 fn failures(case: &Case, rungs: Rungs, found: &[Comparison]) -> Vec<String> {
@@ -55,7 +23,7 @@ fn failures(case: &Case, rungs: Rungs, found: &[Comparison]) -> Vec<String> {
 fn every_op_matches_its_reference_on_every_rung() {
     let mut failed = Vec::new();
     for case in cases::all() {
-        for rungs in rungs(&case) {
+        for (_, rungs) in trial::ladder(&case, device().caps()) {
             let found = trial::compare_all(device(), &case, rungs).unwrap();
             let worst = found.iter().map(|c| c.rel_l2).fold(0.0, f64::max);
             println!("{:8.1e}  {} {:?}", worst, case.name(), rungs.forward);
@@ -114,7 +82,7 @@ fn sums_over_more_pixels_than_a_software_driver_loops_are_whole() {
     for array in inputs.x.iter_mut().chain([&mut inputs.d_y]) {
         array.data.iter_mut().for_each(|v| *v = (*v * 3.0).round());
     }
-    for rungs in rungs(&case) {
+    for (_, rungs) in trial::ladder(&case, device().caps()) {
         let found = trial::compare(device(), &case, rungs, &inputs).unwrap();
         assert!(failures(&case, rungs, &found).is_empty(), "{rungs:?}: {found:?}");
     }

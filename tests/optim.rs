@@ -3,54 +3,32 @@
 mod support;
 
 use frostline::gpu::Caps;
-use frostline::ops::guarded::Guarded;
+use frostline::ops::guarded::{Comparison, Guarded};
 use frostline::ops::{Array, Dtype, Now, Operand};
-use frostline::optim::{self, Rule, clip};
+use frostline::optim::trial::{self, TOLERANCE, random};
+use frostline::optim::{self, Rule};
 use frostline::shape::Shape;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use support::device;
 
-/// About four times the largest distance that was measured.
-const TOLERANCE: f64 = 1e-6;
-
-fn random(rng: &mut ChaCha8Rng, shape: Shape) -> Array {
-    let data = (0..shape.numel()).map(|_| f64::from(rng.random_range(-1.0f32..1.0))).collect();
-    Array::new(shape, data)
+fn worst((found, broken_guards): (Vec<Comparison>, usize)) -> f64 {
+    assert_eq!(broken_guards, 0, "{found:?}");
+    found.iter().map(|c| c.rel_l2).fold(0.0, f64::max)
 }
 
-/// Three steps with a fresh gradient each; the worst relative distance of the parameter and its states.
+/// The worst relative distance of the parameter and its states.
 fn three_steps(rule: &dyn Rule, shape: Shape, caps: &Caps) -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(4);
-    let mut guarded = Guarded::new(device());
-    let mut w = random(&mut rng, shape);
-    let mut states = vec![Array::zeros(shape); optim::states(rule)];
-    guarded.place(Operand::Param(0), shape, Dtype::F32, Some(&w)).unwrap();
-    for (i, state) in states.iter().enumerate() {
-        guarded.place(Operand::State(i), shape, Dtype::F32, Some(state)).unwrap();
-    }
-    for iteration in 0..3 {
-        let now = Now { iteration, learning_rate: 0.125, ..Now::default() };
-        let d_w = random(&mut rng, shape);
-        guarded.place(Operand::DParam(0), shape, Dtype::F32, Some(&d_w)).unwrap();
-        guarded.run(&optim::update(rule, shape, caps), &now, false).unwrap();
-        optim::reference(rule, &mut [(&mut w, d_w, &mut states)], &now);
-    }
-    assert_eq!(guarded.broken_guards().unwrap(), 0, "{rule:?} {shape}");
-    let mut worst = guarded.compare(Operand::Param(0), &w, 1.0).unwrap().rel_l2;
-    for (i, state) in states.iter().enumerate() {
-        worst = worst.max(guarded.compare(Operand::State(i), state, 1.0).unwrap().rel_l2);
-    }
-    worst
+    worst(trial::three_steps(device(), rule, shape, caps, None).unwrap())
 }
 
 #[test]
 fn every_rule_matches_its_reference() {
     for rule in optim::cases() {
-        for shape in [&[1][..], &[7], &[20, 16], &[3, 3, 5, 7], &[3, 3, 16, 20]] {
-            let worst = three_steps(rule.as_ref(), Shape::new(shape), device().caps());
-            println!("{worst:8.1e}  {rule:?} {shape:?}");
-            assert!(worst <= TOLERANCE, "{rule:?} {shape:?}: {worst:e}");
+        for shape in trial::shapes() {
+            let worst = three_steps(rule.as_ref(), shape, device().caps());
+            println!("{worst:8.1e}  {rule:?} {shape}");
+            assert!(worst <= TOLERANCE, "{rule:?} {shape}: {worst:e}");
         }
     }
 }
@@ -93,20 +71,9 @@ fn the_bias_correction_of_adam_holds_late_in_training() {
 
 /// Gradients between guard words, clipped on the device and in plain loops.
 fn clip_by_norm(limit: f32, shapes: &[Shape], caps: &Caps) {
-    let mut rng = ChaCha8Rng::seed_from_u64(6);
-    let mut gradients: Vec<Array> = shapes.iter().map(|&shape| random(&mut rng, shape)).collect();
-    let mut guarded = Guarded::new(device());
-    for (i, d_w) in gradients.iter().enumerate() {
-        guarded.place(Operand::DParam(i), d_w.shape, Dtype::F32, Some(d_w)).unwrap();
-    }
-    guarded.run(&clip::by_norm(limit, shapes, caps), &Now::default(), false).unwrap();
-    clip::reference(limit, &mut gradients);
-    for (i, d_w) in gradients.iter().enumerate() {
-        let found = guarded.compare(Operand::DParam(i), d_w, 1.0).unwrap();
-        println!("{:8.1e}  clip at {limit} {}", found.rel_l2, d_w.shape);
-        assert!(found.rel_l2 <= TOLERANCE, "limit {limit}, tensor {i}: {found:?}");
-    }
-    assert_eq!(guarded.broken_guards().unwrap(), 0);
+    let worst = worst(trial::clip_by_norm(device(), limit, shapes, caps, None).unwrap());
+    println!("{worst:8.1e}  clip at {limit} {shapes:?}");
+    assert!(worst <= TOLERANCE, "limit {limit}: {worst:e}");
 }
 
 #[test]

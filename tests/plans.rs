@@ -5,7 +5,7 @@ use std::sync::Arc;
 use frostline::gpu::Caps;
 use frostline::graph::draft::Role;
 use frostline::graph::text::text;
-use frostline::graph::{Graph, Plan, Settings};
+use frostline::graph::{Choices, Graph, Plan, Settings};
 use frostline::nn::network::Ends;
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, vgg};
 use frostline::ops::Part;
@@ -29,7 +29,7 @@ fn plan(graph: &Graph, micro: bool) -> Plan {
         rule: Some(Arc::new(Sgd { momentum: 0.9, ..Sgd::default() })),
         updates_at_end: micro,
         outputs: vec![ends.losses, ends.probabilities],
-        choice: None,
+        choices: Choices::default(),
     };
     Plan::new(graph, &Caps::default(), settings).unwrap()
 }

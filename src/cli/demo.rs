@@ -17,19 +17,17 @@ use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::cut::split_after;
-use crate::graph::fit::fit;
-use crate::graph::{Graph, Settings, Store};
+use crate::graph::{Graph, Store};
 use crate::nn::init::Random;
-use crate::nn::network::Ends;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 use crate::optim::{Adam, RuleRef};
 use crate::report::sheet::{self, Tile};
-use crate::study::explain::Explanation;
+use crate::study::explain::{Explanation, Setting};
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::features::Extractor;
 use crate::train::metrics::argmax;
 use crate::train::pretrained::{Pretrained, initialise};
-use crate::train::transfer::stage;
+use crate::train::transfer::{Staging, stage};
 use crate::train::{EpochRow, FeatureSamples, Fit, History, ImageSamples, Observer, Samples, interrupt};
 
 /// Example: frostline demo --out runs/demo
@@ -195,9 +193,9 @@ impl Demo<'_> {
     fn head(&self, graph: &Graph, store: &mut Store, data: (&dyn Samples, &dyn Samples)) -> Result<History> {
         let memory = self.memory(store);
         let progress = bar("features", data.0.len() + data.1.len(), self.shared.quiet);
-        let staged = stage(graph, store, data.0, Some(data.1), BATCH, memory, |done| {
-            progress.set_position(done as u64)
-        })?;
+        let staging = Staging { batch: BATCH, memory, cache: None, variants: None };
+        let staged =
+            stage(graph, store, data.0, Some(data.1), &staging, |done| progress.set_position(done as u64))?;
         progress.finish_and_clear();
         let val = staged.val.as_deref().expect("validation samples were given");
         self.fit(&staged.graph, (&*staged.train, val), HEAD, store)
@@ -238,16 +236,13 @@ impl Demo<'_> {
     }
 
     fn explain(&self, freeze: &Freeze) -> Result<Explanation> {
-        let (frozen, full) = (self.network(freeze)?.graph, self.network(&Freeze::None)?.graph);
-        let caps = crate::gpu::Caps::default();
-        let plan = |graph: &Graph| {
-            let ends = Ends::of(graph).expect("a network has a loss");
-            let outputs = vec![ends.losses, ends.probabilities];
-            let rule = Some(HEAD.rule());
-            let settings = Settings { batch: BATCH, training: true, rule, outputs, ..Settings::default() };
-            fit(graph, &caps, settings, u64::MAX)
-        };
-        Ok(Explanation::new(BATCH, (&frozen, &plan(&frozen)?), (&full, &plan(&full)?)))
+        Explanation::of(&Setting {
+            architecture: self.network(freeze)?.architecture,
+            freeze: freeze.clone(),
+            batch: BATCH,
+            rule: HEAD.rule(),
+            memory: u64::MAX,
+        })
     }
 
     /// The validation images with what the tuned network says of them.

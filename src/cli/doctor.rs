@@ -10,9 +10,9 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{self, Choice, Info};
 use crate::gpu::{Class, Device};
+use crate::ops::Case;
 use crate::ops::conv2d::Conv2d;
-use crate::ops::trial::{self, Comparison};
-use crate::ops::{Case, Rung, Rungs};
+use crate::study::check::Check;
 
 /// List the adapters of this machine, say which one is taken, and try it.
 #[derive(Debug, clap::Args)]
@@ -44,9 +44,6 @@ struct Proof {
     seconds: f64,
 }
 
-/// Largest distance from the reference that rounding explains; an adapter that is further off computes wrongly.
-const TOLERANCE: f64 = 1e-5;
-
 /// Prints the adapters, and whether the one that `choice` takes really computes.
 ///
 /// # Errors
@@ -67,26 +64,22 @@ pub fn run(args: &Args, choice: &Choice) -> Result<()> {
     outcome.map(drop)
 }
 
-/// Runs a small convolution forward and backward, between guard words, and compares it with the reference.
+/// A small convolution on every rung: what `frostline check` does, on one case.
 fn prove(choice: &Choice) -> Result<Proof> {
     let start = Instant::now();
     let device = Device::open(choice)?;
     let case = Case::new(Conv2d::vgg(16), &[&[1, 6, 5, 3]]);
-    let found = trial::compare_all(&device, &case, Rungs::all(Rung::Naive))?;
-    let right = |c: &Comparison| c.rel_l2 <= TOLERANCE && c.broken_guards == 0;
-    if let Some(wrong) = found.iter().find(|c| !right(c)) {
+    let name = case.name();
+    let check = Check { cases: vec![case], rules: false, differences: false, edit: None };
+    let report = check.run(&device, |_| ());
+    if let Some(failure) = report.failures().next() {
         return Err(Error::Device(format!(
-            "{} computes wrongly: {:?} of {} is off by {:.1e}, and {} words beside it changed; update its driver, or \
-             try --adapter cpu",
-            device.info(),
-            wrong.operand,
-            case.name(),
-            wrong.rel_l2,
-            wrong.broken_guards
+            "{} computes wrongly: {failure}; update its driver, or try --adapter cpu ('frostline check' says more)",
+            device.info()
         )));
     }
-    let rel_l2 = found.iter().map(|c| c.rel_l2).fold(0.0, f64::max);
-    Ok(Proof { case: case.name(), rel_l2, seconds: start.elapsed().as_secs_f64() })
+    let rel_l2 = report.rows.iter().map(|row| row.worst).fold(0.0, f64::max);
+    Ok(Proof { case: name, rel_l2, seconds: start.elapsed().as_secs_f64() })
 }
 
 impl fmt::Display for Proof {

@@ -47,8 +47,9 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let graph = setup::graph(&run, &stage)?;
     let loaders = setup::loaders(&run, &images)?;
     let features = bar("features", run.data.train, shared.quiet);
-    let staged =
-        setup::stage(&run, &graph, &loaders[..1], &mut store, |done, _| features.set_position(done as u64))?;
+    let staged = setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
+        features.set_position(done as u64)
+    })?;
     features.finish_and_clear();
     let range = Range { from: args.from_rate, to: args.to_rate, steps: args.steps };
     let progress = bar("steps", args.steps, shared.quiet);

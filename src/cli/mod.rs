@@ -1,14 +1,20 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod bench;
+pub mod cache;
+pub mod check;
 pub mod completions;
 pub mod convert;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
+pub mod explain;
+pub mod features;
 pub mod fetch;
 pub mod fitting;
 pub mod inspect;
+pub mod kernel;
 pub mod loss;
 pub mod lr_find;
 pub mod model;
@@ -16,20 +22,26 @@ pub mod optimizer;
 pub mod plan;
 pub mod predict;
 pub mod presets;
+pub mod profile;
 pub mod progress;
 pub mod run_folder;
 pub mod setup;
 pub mod train;
+pub mod tune;
 pub mod watch;
 pub mod weights;
 
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::{Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::gpu::adapter::Choice;
+use crate::weights::fetch::cache_folder;
+use crate::weights::file;
 
 /// Transfer learning on any GPU: a folder of images in, a trusted model out.
 #[derive(Debug, Parser)]
@@ -60,8 +72,14 @@ pub struct Shared {
 pub enum Command {
     /// List adapters and what they can do; say which one is chosen and why
     Doctor(doctor::Args),
+    /// Prove that this machine computes rightly: every kernel against its reference, twice, between guard words
+    Check(check::Args),
     /// Print what a training setting computes, skips and keeps, layer by layer, without a device
     Plan(plan::Args),
+    /// Print every gradient of a training setting, computed or skipped, and why; as text, picture or comparison
+    Explain(explain::Args),
+    /// Look at the kernels; prove and time an edited one
+    Kernel(kernel::Args),
     /// Train on a folder of images
     Train(train::Args),
     /// Find the learning rates that a setting bears, with a plot
@@ -70,6 +88,8 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Write what a layer makes of a folder of images to a file
+    Features(features::Args),
     /// Draw what augmentation makes of an image, as a contact sheet
     Augment(augment::Args),
     /// Serve the page of a run while it goes on
@@ -80,6 +100,10 @@ pub enum Command {
     Convert(convert::Args),
     /// Show what is in a weight file, tensor by tensor
     Inspect(inspect::Args),
+    /// Time kernels and whole steps on this adapter, each compared with its reference first
+    Bench(bench::Args),
+    /// Time every dispatch of a training run, by layer and part
+    Profile(profile::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
     /// Print the completions of a shell
@@ -95,16 +119,22 @@ impl Cli {
         let shared = &self.shared;
         match &self.command {
             Command::Doctor(args) => doctor::run(args, &shared.choice()),
+            Command::Check(args) => check::run(args, shared),
             Command::Plan(args) => plan::run(args, shared),
+            Command::Explain(args) => explain::run(args, shared),
+            Command::Kernel(args) => kernel::run(args, shared),
             Command::Train(args) => train::run(args, shared),
             Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Features(args) => features::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
             Command::Fetch(args) => fetch::run(args, shared),
             Command::Convert(args) => convert::run(args, shared),
             Command::Inspect(args) => inspect::run(args),
+            Command::Bench(args) => bench::run(args, shared),
+            Command::Profile(args) => profile::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
             Command::Completions(args) => completions::run(args),
         }
@@ -121,7 +151,10 @@ impl Shared {
     /// # Errors
     /// No adapter fits.
     pub fn open(&self) -> Result<Arc<Device>> {
-        let device = Device::open(&self.choice())?;
+        let mut device = Device::open(&self.choice())?;
+        if let Ok(folder) = cache_folder() {
+            device.keep_pipelines(&folder);
+        }
         self.say(format_args!("adapter   {} ({})", device.info(), device.why()));
         Ok(Arc::new(device))
     }
@@ -137,6 +170,17 @@ impl Shared {
             eprintln!("{line}");
         }
     }
+}
+
+/// Writes a text file, whole or not at all, in a folder that is made where it is missing.
+///
+/// # Errors
+/// The file or its folder cannot be written.
+pub fn save(path: &Path, text: &str) -> Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+    }
+    file::replace(path, |out| out.write_all(text.as_bytes()).map_err(Error::io("write", path)))
 }
 
 /// `2G`, `600M`, `4096`: bytes with a binary suffix.

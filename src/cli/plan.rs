@@ -5,17 +5,19 @@ use std::sync::Arc;
 use super::Shared;
 use super::model::ModelArgs;
 use crate::error::Result;
-use crate::gpu::Caps;
-use crate::graph::fit::fit;
-use crate::graph::{Graph, Plan, Settings};
-use crate::nn::network::Ends;
-use crate::nn::{Freeze, Network};
 use crate::optim::Sgd;
-use crate::study::explain::Explanation;
+use crate::study::explain::{Explanation, Setting};
 
 /// Example: frostline plan --model vgg19 --input 256 --batch 16 --freeze 5 --head 1024,1024 --classes 16
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    pub setting: SettingArgs,
+}
+
+/// A training setting: shared by plan and explain.
+#[derive(Debug, clap::Args)]
+pub struct SettingArgs {
     #[command(flatten)]
     pub model: ModelArgs,
     /// Number of classes
@@ -27,14 +29,14 @@ pub struct Args {
     /// Momentum of SGD; its state takes as much memory as the trained parameters
     #[arg(long, default_value_t = 0.9)]
     pub momentum: f32,
-    /// One JSON object instead of the table
+    /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,
 }
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
-    let explanation = explain(args, shared.memory.unwrap_or(u64::MAX))?;
-    if args.json {
+    let explanation = Explanation::of(&setting(&args.setting, shared.memory.unwrap_or(u64::MAX))?)?;
+    if args.setting.json {
         let text = serde_json::to_string_pretty(&explanation).expect("plain data serialises");
         println!("{text}");
     } else {
@@ -43,25 +45,16 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-/// The table behind `frostline plan`, for the limits that WebGPU guarantees.
+/// The training setting that the options describe.
 ///
 /// # Errors
 /// A model, freezing choice or size that cannot be.
-pub fn explain(args: &Args, memory: u64) -> Result<Explanation> {
-    let architecture = args.model.architecture(args.classes)?;
-    let frozen = Network::new(architecture.clone(), &args.model.freeze()?, 0.0)?.graph;
-    let full = Network::new(architecture, &Freeze::None, 0.0)?.graph;
-    let plan = |graph: &Graph| -> Result<Plan> {
-        let ends = Ends::of(graph).expect("a network has a loss");
-        let settings = Settings {
-            batch: args.batch.max(1),
-            training: true,
-            rule: Some(Arc::new(Sgd { momentum: args.momentum, ..Sgd::default() })),
-            outputs: vec![ends.losses, ends.probabilities],
-            ..Settings::default()
-        };
-        fit(graph, &Caps::default(), settings, memory)
-    };
-    let (with, without) = (plan(&frozen)?, plan(&full)?);
-    Ok(Explanation::new(args.batch, (&frozen, &with), (&full, &without)))
+pub fn setting(args: &SettingArgs, memory: u64) -> Result<Setting> {
+    Ok(Setting {
+        architecture: args.model.architecture(args.classes)?,
+        freeze: args.model.freeze()?,
+        batch: args.batch,
+        rule: Arc::new(Sgd { momentum: args.momentum, ..Sgd::default() }),
+        memory,
+    })
 }

@@ -24,6 +24,16 @@ fn style(template: &str) -> ProgressStyle {
     })
 }
 
+/// A spinner that names what is being done; silent where there is no terminal or under `--quiet`.
+pub fn steps(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let bar = ProgressBar::new_spinner();
+    bar.enable_steady_tick(std::time::Duration::from_millis(100));
+    bar
+}
+
 /// Shows a run.
 pub struct Watch {
     epochs: usize,
@@ -122,12 +132,9 @@ impl Watcher for Watch {
         self.open("features", images).set_position(done as u64);
     }
 
-    fn cached(&mut self, layer: Option<&str>) {
+    fn cached(&mut self, about: &str) {
         self.close();
-        match layer {
-            Some(layer) => self.say(&format!("cached    {layer}: everything up to it ran once per image")),
-            None => self.say("cached    nothing: every layer runs in every epoch"),
-        }
+        self.say(&format!("cached    {about}"));
     }
 }
 

@@ -3,14 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use super::augment::Ranges;
+use super::cache::CacheArgs;
 use super::fitting::FittingArgs;
 use super::progress::Watch;
 use super::setup::SetupArgs;
+use super::tune::TuneArgs;
 use super::{Shared, presets, run_folder, weights};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::train::keeper::{BEST, LAST};
+use crate::train::setup::graph;
 use crate::train::{History, Run, Session, interrupt};
 
 /// Example: frostline train examples/clipart8 --input 96 --pool avg --limit-images 64 --epochs 5
@@ -29,7 +32,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["data", "preset", "scenario", "out", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "FittingArgs", "Ranges"]
+        conflicts_with_all = ["data", "preset", "scenario", "out", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "FittingArgs", "Ranges", "TuneArgs"]
     )]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
@@ -38,6 +41,10 @@ pub struct Args {
     pub fitting: FittingArgs,
     #[command(flatten)]
     pub ranges: Ranges,
+    #[command(flatten)]
+    pub tune: TuneArgs,
+    #[command(flatten)]
+    pub cache: CacheArgs,
     /// Augment the images that validate too, as the published recipe does
     #[arg(long, help_heading = "Augmentation")]
     pub augment_validation: bool,
@@ -61,6 +68,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         (None, Some(data)) => begin(args, data, shared)?,
         (None, None) => unreachable!("the parser asks for one of them"),
     };
+    session.cache = args.cache.open(shared);
     interrupt::listen();
     describe(shared, &session)?;
     let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
@@ -76,11 +84,14 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store)> 
     let (mut run, images) = args.setup.run(data, shared)?;
     args.fitting.apply(&mut run, args.setup.model.freeze()?, args.setup.optimizer.lr)?;
     run.augmentation = args.ranges.over(&run.augmentation)?;
-    run.augment_validation = args.augment_validation;
+    (run.augment_validation, run.cache_augment) = (args.augment_validation, args.cache.cache_augment);
     (run.save_every, run.tensorboard) = (args.save_every, args.tensorboard);
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
+    for stage in &run.stages {
+        args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;
+    }
     let name = run.architecture.model.clone();
     let folder = || run_folder::make(args.out.as_deref(), data, &name);
     let session = Session::begin(run, &images, &mut store, memory, folder)?;

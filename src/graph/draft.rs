@@ -6,7 +6,7 @@ use crate::gpu::{Caps, Form};
 use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
 use crate::graph::grad::Sweep;
 use crate::graph::plan::Settings;
-use crate::ops::{Access, Dtype, Live, Lowered, Operand, Part, Rungs, Scratch, Site, Step, Word};
+use crate::ops::{Access, Dtype, Live, Lowered, Operand, Rungs, Scratch, Site, Step, Word};
 use crate::optim::{self, Clip};
 use crate::shape::Shape;
 
@@ -197,12 +197,7 @@ impl Drafter<'_> {
             training: self.settings.training,
             layer: layer_key(&node.name),
         };
-        let rung = |part| {
-            let able = node.op.rungs(part, &site);
-            self.settings.choice.filter(|rung| able.contains(rung)).unwrap_or(able[0])
-        };
-        let rungs = Rungs { forward: rung(Part::Forward), d_x: rung(Part::DX), d_w: rung(Part::DW) };
-        site.rungs = rungs;
+        site.rungs = self.settings.choices.rungs(&*node.op, &site);
         site
     }
 

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::gpu::{Caps, Form};
 use crate::graph::builder::Graph;
+use crate::graph::choices::Choices;
 use crate::graph::draft::{Draft, DraftTensor, Owner, PlannedStep, Role};
 use crate::graph::slots::{self, Lifetime, Slot};
-use crate::ops::{Access, Rung, Word};
+use crate::ops::{Access, Word};
 use crate::optim::RuleRef;
 
 /// What to plan for.
@@ -22,8 +23,8 @@ pub struct Settings {
     pub updates_at_end: bool,
     /// Results that must survive the pass.
     pub outputs: Vec<Role>,
-    /// A rung to use wherever an op has it, instead of the default.
-    pub choice: Option<Rung>,
+    /// Rungs to use instead of the ops' defaults.
+    pub choices: Choices,
 }
 
 /// Where a tensor lies.

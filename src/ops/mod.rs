@@ -9,6 +9,8 @@ pub mod cases;
 pub mod colour_jitter;
 pub mod conv2d;
 pub mod dense;
+pub mod deviations;
+pub mod differences;
 pub mod dropout;
 pub mod flatten;
 pub mod fused;
@@ -102,6 +104,17 @@ pub struct Rungs {
 impl Rungs {
     pub fn all(rung: Rung) -> Rungs {
         Rungs { forward: rung, d_x: rung, d_w: rung }
+    }
+
+    /// The same with another rung for `part`; updates have none.
+    pub fn with(mut self, part: Part, rung: Rung) -> Rungs {
+        match part {
+            Part::Forward => self.forward = rung,
+            Part::DX => self.d_x = rung,
+            Part::DW => self.d_w = rung,
+            Part::Update => {}
+        }
+        self
     }
 }
 

@@ -3,29 +3,27 @@
 use std::ops::{Deref, DerefMut};
 
 use crate::error::{Error, Result};
-use crate::gpu::Device;
-use crate::ops::cases::{Case, Inputs};
+use crate::gpu::{Caps, Device, Edit};
+use crate::ops::cases::{Case, Inputs, LAYER};
 use crate::ops::guarded::Guarded;
 use crate::ops::reference::Given;
-use crate::ops::{Dtype, Lowered, Operand, Rungs, Site, Wants};
+use crate::ops::{Dtype, Lowered, Operand, Part, Rung, Rungs, Site, Wants};
 
 pub use crate::ops::guarded::Comparison;
-
-/// The layer's number in a trial, which random numbers are keyed by.
-pub const LAYER: u32 = 1;
 
 /// One op on one device, its tensors placed between guard words.
 pub struct Trial<'a> {
     guarded: Guarded<'a>,
     case: &'a Case,
+    inputs: &'a Inputs,
     site: Site<'a>,
 }
 
 impl<'a> Trial<'a> {
     /// # Errors
     /// The device has no memory left.
-    pub fn new(device: &'a Device, case: &'a Case, rungs: Rungs, inputs: &Inputs) -> Result<Trial<'a>> {
-        let site = Site { x: &case.x, y: case.y(), caps: device.caps(), rungs, training: true, layer: LAYER };
+    pub fn new(device: &'a Device, case: &'a Case, rungs: Rungs, inputs: &'a Inputs) -> Result<Trial<'a>> {
+        let site = case.site(device.caps(), rungs);
         let mut guarded = Guarded::new(device);
         for (i, x) in inputs.x.iter().enumerate() {
             guarded.place(Operand::X(i), x.shape, case.op.input_dtype(i), Some(x))?;
@@ -40,7 +38,13 @@ impl<'a> Trial<'a> {
         if let Some((shape, dtype)) = case.op.aux(&case.x) {
             guarded.place(Operand::Aux, shape, dtype, None)?;
         }
-        Ok(Trial { guarded, case, site })
+        Ok(Trial { guarded, case, inputs, site })
+    }
+
+    /// Runs an edited text where a kernel has it.
+    pub fn edited(mut self, edit: Option<&'a Edit>) -> Self {
+        self.guarded = self.guarded.edited(edit);
+        self
     }
 
     pub fn forward_steps(&self) -> Lowered {
@@ -52,6 +56,48 @@ impl<'a> Trial<'a> {
         let d_x = (0..self.case.x.len()).map(|i| self.case.op.differentiable(i)).collect();
         let d_params = vec![true; self.case.op.params(&self.case.x).len()];
         self.case.op.backward(&self.site, &Wants { d_x, d_params })
+    }
+
+    /// The steps of one part alone; `None` where the op has no such part.
+    pub fn part_steps(&self, part: Part) -> Option<Lowered> {
+        let d_x =
+            (0..self.case.x.len()).map(|i| part == Part::DX && self.case.op.differentiable(i)).collect();
+        let d_params = vec![part == Part::DW; self.case.op.params(&self.case.x).len()];
+        let wants = Wants { d_x, d_params };
+        match part {
+            Part::Forward => Some(self.forward_steps()),
+            _ => wants.any().then(|| self.case.op.backward(&self.site, &wants)),
+        }
+    }
+
+    /// Runs forward and backward and compares every result with the reference; then adds the gradients once more onto
+    /// themselves, which must double them. A view computes nothing, and nothing is compared.
+    ///
+    /// # Errors
+    /// A kernel does not compile, or the device is lost.
+    pub fn compare_all(&mut self) -> Result<Vec<Comparison>> {
+        let (case, inputs) = (self.case, self.inputs);
+        if case.op.is_view(true) {
+            return Ok(Vec::new());
+        }
+        let given = Given { x: &inputs.x, params: &inputs.params, now: &inputs.now, layer: LAYER };
+        let y = case.op.reference(given);
+        let gradients = case.op.reference_backward(given, &y, &inputs.d_y);
+        let (forward, backward) = (self.forward_steps(), self.backward_steps());
+        self.run(&forward, &inputs.now, false)?;
+        let mut found = vec![self.compare(Operand::Y, &y, 1.0)?];
+        for (accumulate, times) in [(false, 1.0), (true, 2.0)] {
+            self.run(&backward, &inputs.now, accumulate)?;
+            for (i, d_x) in gradients.d_x.iter().enumerate() {
+                if let Some(d_x) = d_x {
+                    found.push(self.compare(Operand::DX(i), d_x, times)?);
+                }
+            }
+            for (i, d_param) in gradients.d_params.iter().enumerate() {
+                found.push(self.compare(Operand::DParam(i), d_param, times)?);
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -77,35 +123,39 @@ pub fn compare_all(device: &Device, case: &Case, rungs: Rungs) -> Result<Vec<Com
     compare(device, case, rungs, &case.inputs(1))
 }
 
-/// Runs a case forward and backward on a device and compares every result with the reference; then adds the
-/// gradients once more onto themselves, which must double them. A view computes nothing, and nothing is compared.
+/// [`Trial::compare_all`] on given inputs; a guard word that changed is an error.
 ///
 /// # Errors
 /// A kernel does not compile, the device is lost, or a guard changed.
 pub fn compare(device: &Device, case: &Case, rungs: Rungs, inputs: &Inputs) -> Result<Vec<Comparison>> {
-    if case.op.is_view(true) {
-        return Ok(Vec::new());
-    }
-    let given = Given { x: &inputs.x, params: &inputs.params, now: &inputs.now, layer: LAYER };
-    let y = case.op.reference(given);
-    let gradients = case.op.reference_backward(given, &y, &inputs.d_y);
     let mut trial = Trial::new(device, case, rungs, inputs)?;
-    let (forward, backward) = (trial.forward_steps(), trial.backward_steps());
-    trial.run(&forward, &inputs.now, false)?;
-    let mut found = vec![trial.compare(Operand::Y, &y, 1.0)?];
-    for (accumulate, times) in [(false, 1.0), (true, 2.0)] {
-        trial.run(&backward, &inputs.now, accumulate)?;
-        for (i, d_x) in gradients.d_x.iter().enumerate() {
-            if let Some(d_x) = d_x {
-                found.push(trial.compare(Operand::DX(i), d_x, times)?);
-            }
-        }
-        for (i, d_param) in gradients.d_params.iter().enumerate() {
-            found.push(trial.compare(Operand::DParam(i), d_param, times)?);
-        }
-    }
+    let found = trial.compare_all()?;
     match trial.broken_guards()? {
         0 => Ok(found),
         broken => Err(Error::Device(format!("{}: {broken} guard words were overwritten", case.name()))),
+    }
+}
+
+/// Each rung that some part of a case can take; parts that cannot take it stay on their default.
+pub fn ladder(case: &Case, caps: &Caps) -> Vec<(Rung, Rungs)> {
+    let site = case.site(caps, Rungs::all(Rung::Naive));
+    let of = |part| case.op.rungs(part, &site);
+    let (forward, d_x, d_w) = (of(Part::Forward), of(Part::DX), of(Part::DW));
+    let pick = |known: &[Rung], rung| if known.contains(&rung) { rung } else { known[0] };
+    let mut all: Vec<Rung> = [forward.clone(), d_x.clone(), d_w.clone()].concat();
+    all.sort();
+    all.dedup();
+    let choose = |rung| Rungs { forward: pick(&forward, rung), d_x: pick(&d_x, rung), d_w: pick(&d_w, rung) };
+    all.into_iter().map(|rung| (rung, choose(rung))).collect()
+}
+
+/// Largest relative distance from the reference, three times and more what was measured: 3e-7 for sums of products,
+/// 1.4e-7 for the others, and nothing for a pool, which only copies and adds. Winograd's transforms add and subtract
+/// what nearly cancels (Lavin and Gray 2015, section 6): 2.3e-6.
+pub fn tolerance(kind: &str, rungs: Rungs) -> f64 {
+    match kind {
+        "max_pool2d" => 1e-7,
+        _ if [rungs.forward, rungs.d_x, rungs.d_w].contains(&Rung::Winograd4) => 4e-6,
+        _ => 1e-6,
     }
 }

@@ -8,6 +8,7 @@ mod flat;
 pub mod keras;
 pub mod rmsprop;
 pub mod sgd;
+pub mod trial;
 
 use std::fmt;
 use std::sync::Arc;

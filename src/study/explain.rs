@@ -5,15 +5,36 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::error::Result;
+use crate::gpu::Caps;
+use crate::graph::fit::fit;
 use crate::graph::plan::{Memory, Plan};
-use crate::graph::{Graph, Sweep, Why};
+use crate::graph::{Graph, Settings, Sweep, Why};
+use crate::nn::network::Ends;
+use crate::nn::{Architecture, Freeze, Network};
+use crate::optim::{self, RuleRef};
 use crate::shape::Shape;
+use crate::study::edges::{self, Edge};
+
+/// A training setting: what is explained.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    pub architecture: Architecture,
+    pub freeze: Freeze,
+    /// Samples of one step.
+    pub batch: usize,
+    pub rule: RuleRef,
+    /// Bytes that the plan may take.
+    pub memory: u64,
+}
 
 /// One layer of the table.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
     pub layer: String,
     pub op: &'static str,
+    /// Part of the base, not of the head.
+    pub base: bool,
     /// Output shape with the batch.
     pub output: String,
     pub parameters: u64,
@@ -25,6 +46,8 @@ pub struct Row {
     pub d_x: Why,
     /// Bytes that the forward pass leaves for the backward pass.
     pub kept_bytes: u64,
+    /// Each gradient that the layer could have.
+    pub edges: Vec<Edge>,
 }
 
 /// Sums over a model.
@@ -39,33 +62,70 @@ pub struct Totals {
     pub memory: Memory,
 }
 
-/// The table of `frostline plan`.
+/// What a step computes and skips. Displayed, it is the table of `frostline plan`.
 #[derive(Clone, Debug, Serialize)]
 pub struct Explanation {
     pub batch: usize,
     /// Samples per pass; smaller than `batch` where limits ask for micro-batches.
     pub micro_batch: usize,
+    /// The freezing choice in words.
+    pub frozen: String,
     pub rows: Vec<Row>,
     pub totals: Totals,
     /// The same model with every layer trainable.
     pub nothing_frozen: Totals,
+    /// Floating-point operations of the base's layers, forward and backward, two for each multiply-add.
+    pub base_flops: u64,
+    pub base_flops_nothing_frozen: u64,
 }
 
 impl Explanation {
-    /// Explains `plan` of `graph` beside `full`, the plan of the same graph with nothing frozen.
-    pub fn new(
-        batch: usize,
-        (graph, plan): (&Graph, &Plan),
-        (full_graph, full): (&Graph, &Plan),
-    ) -> Explanation {
-        let rows = rows(graph, plan, batch);
-        Explanation {
+    /// Explains a setting beside the same one with nothing frozen, for the limits that WebGPU guarantees. No device.
+    ///
+    /// ```
+    /// use frostline::nn::{Freeze, Head, Preprocessing, vgg};
+    /// use frostline::study::explain::{Explanation, Setting};
+    /// let head = Head { hidden: vec![1024, 1024], classes: 16, ..Head::default() };
+    /// let setting = Setting {
+    ///     architecture: vgg::with_head("vgg19", 256, Preprocessing::Caffe, &head)?,
+    ///     freeze: Freeze::Index(5),
+    ///     batch: 16,
+    ///     rule: std::sync::Arc::new(frostline::optim::Sgd::default()),
+    ///     memory: u64::MAX,
+    /// };
+    /// let explanation = Explanation::of(&setting)?;
+    /// assert_eq!(format!("{:.1}", 100.0 * explanation.base_saved()), "12.8");
+    /// # Ok::<(), frostline::error::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A freezing choice that names no layer, or a size that no adapter holds.
+    pub fn of(setting: &Setting) -> Result<Explanation> {
+        let Setting { architecture, batch, .. } = setting;
+        let batch = (*batch).max(1);
+        let planned = |freeze: &Freeze| -> Result<(Graph, Plan)> {
+            let graph = Network::new(architecture.clone(), freeze, 0.0)?.graph;
+            let ends = Ends::of(&graph).expect("a network has a loss");
+            let outputs = vec![ends.losses, ends.probabilities];
+            let rule = Some(setting.rule.clone());
+            let settings = Settings { batch, training: true, rule, outputs, ..Settings::default() };
+            let plan = fit(&graph, &Caps::default(), settings, setting.memory)?;
+            Ok((graph, plan))
+        };
+        let ((graph, plan), (full_graph, full)) = (planned(&setting.freeze)?, planned(&Freeze::None)?);
+        let states = optim::states(setting.rule.as_ref());
+        let rows = rows(&graph, &plan, batch, architecture, states);
+        let full_rows = self::rows(&full_graph, &full, batch, architecture, states);
+        Ok(Explanation {
             batch,
             micro_batch: plan.settings.batch,
-            totals: totals(plan, &rows),
-            nothing_frozen: totals(full, &self::rows(full_graph, full, batch)),
+            frozen: setting.freeze.to_string(),
+            totals: totals(&plan, &rows),
+            nothing_frozen: totals(&full, &full_rows),
+            base_flops: base_flops(&rows),
+            base_flops_nothing_frozen: base_flops(&full_rows),
             rows,
-        }
+        })
     }
 
     /// Share of the backward operations that freezing saves, 0 to 1.
@@ -77,15 +137,31 @@ impl Explanation {
     pub fn memory_saved(&self) -> f64 {
         saved(self.totals.memory.total(), self.nothing_frozen.memory.total())
     }
+
+    /// Share of the base's multiply-adds, forward and backward, that freezing saves, 0 to 1.
+    pub fn base_saved(&self) -> f64 {
+        saved(self.base_flops, self.base_flops_nothing_frozen)
+    }
+
+    /// Every gradient that some layer could have, from the first layer to the last.
+    pub fn edges(&self) -> impl Iterator<Item = &Edge> {
+        self.rows.iter().flat_map(|row| &row.edges)
+    }
+}
+
+fn base_flops(rows: &[Row]) -> u64 {
+    rows.iter().filter(|row| row.base).map(|row| row.forward_flops + row.backward_flops).sum()
 }
 
 fn saved(now: u64, before: u64) -> f64 {
     1.0 - now as f64 / before.max(1) as f64
 }
 
-fn rows(graph: &Graph, plan: &Plan, batch: usize) -> Vec<Row> {
+fn rows(graph: &Graph, plan: &Plan, batch: usize, architecture: &Architecture, states: usize) -> Vec<Row> {
     let sweep = Sweep::of(graph);
     let kept = plan.kept(graph);
+    let in_base =
+        |name: &str| architecture.layers[..architecture.base].iter().any(|layer| layer.name == name);
     let nodes = graph.nodes.iter().zip(&sweep.nodes).enumerate();
     let row = |(i, (node, decision)): (usize, (&crate::graph::Node, &crate::graph::grad::NodeSweep))| {
         let shapes = graph.x_shapes(node, batch);
@@ -95,6 +171,7 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize) -> Vec<Row> {
         Row {
             layer: node.name.clone(),
             op: node.op.kind(),
+            base: in_base(&node.name),
             output: Shape::to_string(&graph.shape(node.y, batch)),
             parameters: node.params.iter().map(numel).sum(),
             trainable: graph.trains(node),
@@ -103,6 +180,7 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize) -> Vec<Row> {
             d_w: decision.d_w.clone(),
             d_x: decision.d_x[0].clone(),
             kept_bytes: kept.get(&i).copied().unwrap_or(0),
+            edges: edges::of(graph, node, decision, batch, states),
         }
     };
     nodes.map(row).collect()
@@ -154,7 +232,7 @@ fn line(row: &Row) -> [String; 9] {
 }
 
 /// `yes` or `no`, and why; layers without the gradient in question stay quiet.
-fn decision(why: &Why) -> String {
+pub(super) fn decision(why: &Why) -> String {
     match why {
         Why::Trains => "yes".to_owned(),
         Why::NoParameters | Why::NotDifferentiable => "-".to_owned(),
@@ -209,14 +287,14 @@ fn write_totals(f: &mut fmt::Formatter<'_>, e: &Explanation) -> fmt::Result {
     compare("device memory", mib(now.memory.total()), mib(full.memory.total()), e.memory_saved())
 }
 
-fn gflop(flops: u64) -> String {
+pub(super) fn gflop(flops: u64) -> String {
     match flops {
         0 => "-".to_owned(),
         _ => format!("{:.2}", flops as f64 / 1e9),
     }
 }
 
-fn mib(bytes: u64) -> String {
+pub(super) fn mib(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 pub struct Weighting {
     /// By class id; empty where all classes count 1.
     pub classes: Vec<f32>,
-    /// By place in the training split; empty where all samples count 1.
+    /// By index within the samples that train; empty where all count 1.
     pub samples: Vec<f32>,
 }
 
@@ -42,7 +42,7 @@ impl Weighting {
         Ok(())
     }
 
-    /// The weights of samples with these class ids at these places of the split.
+    /// The weights of samples with these class ids and these indices.
     pub fn of(&self, labels: &[u32], indices: &[u32]) -> Vec<f32> {
         let weight = |weights: &[f32], at: u32| weights.get(at as usize).copied().unwrap_or(1.0);
         let both = |(&label, &index)| weight(&self.classes, label) * weight(&self.samples, index);

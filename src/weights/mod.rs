@@ -34,6 +34,7 @@ pub mod kind;
 pub mod known;
 pub mod map;
 pub mod npz;
+pub mod rows;
 pub mod safetensors;
 pub mod torch;
 

@@ -1,0 +1,67 @@
+//! An edited text in place of a shipped one: what the kernel lab tries, and how tests plant errors.
+
+use crate::gpu::{Kernel, Piece};
+
+/// Another text for the WGSL file, or the shared piece, of this name. It runs with the driver-independent bounds checks,
+/// because nobody has proven it yet.
+///
+/// ```
+/// use frostline::gpu::{Edit, Kernel};
+/// let shipped = Kernel::new("copy", "fn forward() {}", "forward");
+/// let edit = Edit::new("copy", "fn forward() { }");
+/// assert!(edit.touches(&shipped));
+/// assert_eq!(edit.apply(&shipped).source, "fn forward() { }");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Edit {
+    name: String,
+    text: &'static str,
+    checked: bool,
+}
+
+impl Edit {
+    /// `name` is the stem of a file of `shaders/` or `shaders/pieces/`.
+    ///
+    /// The text stays in memory until the program ends, as compiled kernels do, which are known by their text.
+    pub fn new(name: &str, text: &str) -> Edit {
+        Edit { name: name.to_owned(), text: Box::leak(text.to_owned().into_boxed_str()), checked: true }
+    }
+
+    /// The same text without bounds checks, as shipped kernels run: for timing what has been proven.
+    pub fn trusted(self) -> Edit {
+        Edit { checked: false, ..self }
+    }
+
+    /// Whether it runs with the driver-independent bounds checks.
+    pub fn checked(&self) -> bool {
+        self.checked
+    }
+
+    /// The stem of the file that is replaced.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whether `kernel` is made of the file that this edit replaces.
+    pub fn touches(&self, kernel: &Kernel) -> bool {
+        kernel.file == self.name || kernel.pieces.iter().any(|piece| piece.name == self.name)
+    }
+
+    /// `kernel` with the edited text in the place of the shipped one.
+    pub fn apply(&self, kernel: &Kernel) -> Kernel {
+        let mut edited = kernel.clone();
+        if edited.file == self.name {
+            edited.source = self.text;
+        }
+        for piece in edited.pieces.iter_mut().filter(|piece| piece.name == self.name) {
+            *piece = Piece { source: self.text, ..*piece };
+        }
+        edited
+    }
+
+    /// The line of `kernel`'s whole module on which the edited text begins: compilers count from the module's top.
+    pub fn first_line(&self, kernel: &Kernel, immediates: bool) -> usize {
+        let whole = self.apply(kernel).wgsl(0, immediates);
+        whole.find(self.text).map_or(1, |at| whole[..at].lines().count() + 1)
+    }
+}

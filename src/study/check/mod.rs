@@ -1,0 +1,253 @@
+//! Proof that this machine computes rightly: every kernel and every rung on this adapter, between guard words, against
+//! its f64 reference; twice, for the same bits; and every reference against finite differences.
+
+mod table;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result};
+use crate::gpu::{Device, Edit};
+use crate::ops::cases::{self, Case};
+use crate::ops::deviations::Deviations;
+use crate::ops::trial::{self, Comparison, Trial};
+use crate::ops::{Rungs, differences};
+use crate::optim::{self, Rule, trial as rules};
+use crate::shape::Shape;
+use crate::study::kernels;
+
+pub use table::Environment;
+
+/// What is checked, and with which text.
+#[derive(Clone, Debug)]
+pub struct Check<'a> {
+    pub cases: Vec<Case>,
+    pub rules: bool,
+    /// Finite differences of the cases' references, which need no device.
+    pub differences: bool,
+    /// An edited kernel in the place of the shipped one; only rungs that it touches are checked.
+    pub edit: Option<&'a Edit>,
+}
+
+/// All cases of one op on one rung, or all of one rule's.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    pub op: String,
+    pub rung: &'static str,
+    pub cases: usize,
+    /// The largest `|result - reference| / |reference|` in the Euclidean norm, and what it may be.
+    pub worst: f64,
+    pub limit: f64,
+    /// Every element of every result.
+    pub deviations: Deviations,
+    /// Two runs gave the same bits.
+    pub same_bits: bool,
+    /// Words beside the tensors that changed.
+    pub broken_guards: usize,
+    /// What went wrong, a line for each case; none where all is well.
+    pub failures: Vec<String>,
+}
+
+/// Finite differences of one op's references.
+#[derive(Clone, Debug, Serialize)]
+pub struct Differences {
+    pub op: String,
+    pub cases: usize,
+    pub worst: f64,
+    pub limit: f64,
+    pub failures: Vec<String>,
+}
+
+/// The result of a check. Displayed, it is the table that `frostline check` prints.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub environment: Environment,
+    pub rows: Vec<Row>,
+    pub differences: Vec<Differences>,
+}
+
+impl Check<'_> {
+    /// Every case of every op, and the update rules.
+    pub fn everything() -> Check<'static> {
+        Check { cases: cases::all(), rules: true, differences: true, edit: None }
+    }
+
+    /// The cases of the op or rule `name`.
+    ///
+    /// # Errors
+    /// Nothing has this name; the message suggests the nearest.
+    pub fn of(name: &str) -> Result<Check<'static>> {
+        let mut known: Vec<&str> = cases::all().iter().map(|case| case.op.kind()).collect();
+        known.dedup();
+        known.push("rules");
+        if !known.contains(&name) {
+            return Err(crate::error::unknown("op", name, &known));
+        }
+        let mut check = Check::everything();
+        check.cases.retain(|case| case.op.kind() == name);
+        check.rules = name == "rules";
+        Ok(check)
+    }
+
+    /// The same ops over a first input of `shape` (batch included); ops that it does not fit are left out.
+    ///
+    /// # Errors
+    /// It fits no op; the message is the last op's.
+    pub fn at(mut self, shape: Shape) -> Result<Self> {
+        let (mut refused, mut cases) = (String::from("no op is left"), Vec::<Case>::new());
+        for case in self.cases {
+            let other = |x: &Shape| if *x == case.x[0] { shape } else { x.with_batch(shape.dims()[0]) };
+            let moved = Case { x: case.x.iter().map(other).collect(), op: case.op };
+            match moved.op.output(&moved.x) {
+                Ok(_) if cases.iter().any(|known| format!("{known:?}") == format!("{moved:?}")) => {}
+                Ok(_) => cases.push(moved),
+                Err(what) => refused = format!("{}: {what}", moved.op.kind()),
+            }
+        }
+        if cases.is_empty() {
+            return Err(Error::Usage(format!("--shape {shape} fits no case: {refused}")));
+        }
+        (self.cases, self.rules) = (cases, false);
+        Ok(self)
+    }
+
+    /// Runs everything; `progress` sees the name of each case before it runs. What fails stands in the report.
+    pub fn run(&self, device: &Device, mut progress: impl FnMut(&str)) -> Report {
+        let mut rows: Vec<Row> = Vec::new();
+        for case in self.cases.iter().filter(|case| !case.op.is_view(true)) {
+            progress(&case.name());
+            for (rung, rungs) in trial::ladder(case, device.caps()) {
+                if self.edit.is_some_and(|edit| !kernels::runs(case, device.caps(), rungs, edit)) {
+                    continue;
+                }
+                let limit = trial::tolerance(case.op.kind(), rungs);
+                let row = row(&mut rows, case.op.kind(), rung.name(), limit);
+                row.add(&case.name(), [(); 2].map(|()| one(device, case, rungs, self.edit)));
+            }
+        }
+        if self.rules {
+            self.run_rules(device, &mut rows, &mut progress);
+        }
+        let differences = if self.differences { self.run_differences(&mut progress) } else { Vec::new() };
+        Report { environment: Environment::of(device), rows, differences }
+    }
+
+    fn run_rules(&self, device: &Device, rows: &mut Vec<Row>, progress: &mut impl FnMut(&str)) {
+        for rule in optim::cases() {
+            progress(rule.name());
+            let row = row(rows, rule.name(), "naive", rules::TOLERANCE);
+            for shape in rules::shapes() {
+                let steps =
+                    |rule: &dyn Rule| rules::three_steps(device, rule, shape, device.caps(), self.edit);
+                row.add(&format!("{rule:?} {shape}"), [(); 2].map(|()| steps(&*rule)));
+            }
+        }
+        progress("clip");
+        let row = row(rows, "clip", "naive", rules::TOLERANCE);
+        for limit in [1.0, 1e6] {
+            let clip = || rules::clip_by_norm(device, limit, &rules::shapes(), device.caps(), self.edit);
+            row.add(&format!("clip at {limit}"), [(); 2].map(|()| clip()));
+        }
+    }
+
+    fn run_differences(&self, progress: &mut impl FnMut(&str)) -> Vec<Differences> {
+        let mut all: Vec<Differences> = Vec::new();
+        for case in &self.cases {
+            progress(&format!("{} by differences", case.name()));
+            let op = case.op.kind();
+            if all.last().is_none_or(|last| last.op != op) {
+                let limit = differences::TOLERANCE;
+                all.push(Differences { op: op.into(), cases: 0, worst: 0.0, limit, failures: Vec::new() });
+            }
+            let entry = all.last_mut().expect("pushed above");
+            entry.cases += 1;
+            match differences::worst(case) {
+                Ok(off) if off <= entry.limit => entry.worst = entry.worst.max(off),
+                Ok(off) => entry.failures.push(format!("{}: off by {off:.1e}", case.name())),
+                Err(what) => entry.failures.push(what),
+            }
+        }
+        all
+    }
+}
+
+impl Report {
+    /// Whether nothing failed.
+    pub fn passed(&self) -> bool {
+        self.failures().next().is_none()
+    }
+
+    /// Every failure in words, case by case.
+    pub fn failures(&self) -> impl Iterator<Item = &String> {
+        let differences = self.differences.iter().flat_map(|d| &d.failures);
+        self.rows.iter().flat_map(|row| &row.failures).chain(differences)
+    }
+}
+
+type Trialled = Result<(Vec<Comparison>, usize)>;
+
+/// One case forward and backward on the device: every result beside its reference, and how many guard words of all
+/// tensors changed.
+///
+/// # Errors
+/// A kernel does not compile, or the device is lost.
+fn one(device: &Device, case: &Case, rungs: Rungs, edit: Option<&Edit>) -> Trialled {
+    let inputs = case.inputs(1);
+    let mut trial = Trial::new(device, case, rungs, &inputs)?.edited(edit);
+    let found = trial.compare_all()?;
+    Ok((found, trial.broken_guards()?))
+}
+
+fn row<'r>(rows: &'r mut Vec<Row>, op: &str, rung: &'static str, limit: f64) -> &'r mut Row {
+    let known = rows.iter().position(|row| row.op == op && row.rung == rung);
+    let index = known.unwrap_or_else(|| {
+        rows.push(Row {
+            op: op.to_owned(),
+            rung,
+            cases: 0,
+            worst: 0.0,
+            limit: 0.0,
+            deviations: Deviations::default(),
+            same_bits: true,
+            broken_guards: 0,
+            failures: Vec::new(),
+        });
+        rows.len() - 1
+    });
+    rows[index].limit = rows[index].limit.max(limit);
+    &mut rows[index]
+}
+
+impl Row {
+    /// Whether every case passed.
+    pub fn passed(&self) -> bool {
+        self.failures.is_empty()
+    }
+
+    /// Adds two runs of one case.
+    fn add(&mut self, case: &str, runs: [Trialled; 2]) {
+        self.cases += 1;
+        let [(found, broken), (again, _)] = match runs {
+            [Ok(first), Ok(second)] => [first, second],
+            [Err(error), _] | [_, Err(error)] => return self.failures.push(format!("{case}: {error}")),
+        };
+        self.broken_guards += broken;
+        let mut wrong = Vec::new();
+        for result in &found {
+            self.worst = self.worst.max(result.rel_l2);
+            self.deviations.join(&result.deviations);
+            if result.rel_l2.is_nan() || result.rel_l2 > self.limit {
+                wrong.push(format!("{:?} is off by {:.1e}", result.operand, result.rel_l2));
+            }
+        }
+        if broken > 0 {
+            wrong.push(format!("{broken} words beside its tensors changed"));
+        }
+        if found.iter().zip(&again).any(|(a, b)| a.bits != b.bits) {
+            self.same_bits = false;
+            wrong.push("two runs gave different bits".to_owned());
+        }
+        if !wrong.is_empty() {
+            self.failures.push(format!("{case}: {}", wrong.join(", ")));
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The gradient graph edge by edge: what is computed, what is skipped and why, and what each edge costs.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::graph::grad::NodeSweep;
+use crate::graph::{Graph, Node, Why};
+use crate::ops::Dtype;
+use crate::study::explain::{Explanation, gflop, mib};
+
+/// One gradient that a layer could have.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Edge {
+    pub layer: String,
+    /// `d_w`, `d_b` or `d_x`.
+    pub gradient: &'static str,
+    /// The shape of what it is the gradient of, with the batch.
+    pub shape: String,
+    pub computed: bool,
+    pub why: Why,
+    /// Multiply-adds of computing it; 0 for sums and for layers without products.
+    pub macs: u64,
+    /// Bytes of the gradient, and for a parameter of the optimizer's state.
+    pub bytes: u64,
+}
+
+/// The edges of one node for `batch` samples and an optimizer with `states` tensors per parameter.
+pub(super) fn of(graph: &Graph, node: &Node, decision: &NodeSweep, batch: usize, states: usize) -> Vec<Edge> {
+    let macs = node.op.macs(&graph.x_shapes(node, batch));
+    let mut edges = Vec::new();
+    for (&param, &computed) in node.params.iter().zip(&decision.wants.d_params) {
+        let spec = &graph.params[param.0].spec;
+        let bias = spec.name == "bias";
+        edges.push(Edge {
+            layer: node.name.clone(),
+            gradient: if bias { "d_b" } else { "d_w" },
+            shape: spec.shape.to_string(),
+            computed,
+            why: decision.d_w.clone(),
+            macs: if bias { 0 } else { macs },
+            bytes: Dtype::F32.bytes(spec.shape.numel()) * (1 + states as u64),
+        });
+    }
+    for (&x, why) in node.x.iter().zip(&decision.d_x).filter(|(_, why)| **why != Why::NotDifferentiable) {
+        let shape = graph.shape(x, batch);
+        edges.push(Edge {
+            layer: node.name.clone(),
+            gradient: "d_x",
+            shape: shape.to_string(),
+            computed: why.is_computed(),
+            why: why.clone(),
+            macs,
+            bytes: if node.op.is_view(true) { 0 } else { Dtype::F32.bytes(shape.numel()) },
+        });
+    }
+    edges
+}
+
+/// The gradient graph as text: what `frostline explain` prints.
+pub struct Listing<'a>(pub &'a Explanation);
+
+impl fmt::Display for Listing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Listing(e) = self;
+        writeln!(f, "frozen: {}; batch {}\n", e.frozen, e.batch)?;
+        let rows = e.edges().map(|edge| {
+            let name = format!("{} of {}", edge.gradient, edge.layer);
+            (name, state(edge.computed), why(edge), edge)
+        });
+        let rows: Vec<_> = rows.collect();
+        let width = |of: fn(&(String, &str, String, &Edge)) -> usize| rows.iter().map(of).max().unwrap_or(0);
+        let (names, reasons, shapes) =
+            (width(|r| r.0.len()), width(|r| r.2.len()), width(|r| r.3.shape.len()));
+        writeln!(
+            f,
+            "{:<names$}  {:<8}  {:<reasons$}  {:<shapes$}  {:>9}  {:>11}",
+            "gradient", "", "why", "shape", "GFLOP", "memory"
+        )?;
+        for (name, state, why, edge) in &rows {
+            let (flops, bytes) = (gflop(2 * edge.macs), mib(edge.bytes));
+            let line = format!(
+                "{name:<names$}  {state:<8}  {why:<reasons$}  {:<shapes$}  {flops:>9}  {bytes:>11}",
+                edge.shape
+            );
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        writeln!(f)?;
+        totals(f, e)
+    }
+}
+
+fn state(computed: bool) -> &'static str {
+    if computed { "computed" } else { "skipped" }
+}
+
+/// The reason in words, said of what it is the reason for.
+pub fn why(edge: &Edge) -> String {
+    match &edge.why {
+        Why::Trains => "it trains".to_owned(),
+        Why::Frozen => "it is frozen".to_owned(),
+        why => why.to_string(),
+    }
+}
+
+fn totals(f: &mut fmt::Formatter<'_>, e: &Explanation) -> fmt::Result {
+    let computed = e.edges().filter(|edge| edge.computed).count();
+    let share = |share: f64| format!("{:.1} %", 100.0 * share);
+    writeln!(f, "edges       {computed} computed, {} skipped", e.edges().count() - computed)?;
+    writeln!(
+        f,
+        "base        {} of its multiply-adds saved, forward and backward: {} instead of {} GFLOP",
+        share(e.base_saved()),
+        gflop(e.base_flops),
+        gflop(e.base_flops_nothing_frozen)
+    )?;
+    writeln!(
+        f,
+        "backward    {} saved: {} instead of {} GFLOP",
+        share(e.backward_saved()),
+        gflop(e.totals.backward_flops),
+        gflop(e.nothing_frozen.backward_flops)
+    )?;
+    let (now, full) = (e.totals.memory.total(), e.nothing_frozen.memory.total());
+    writeln!(f, "memory      {} saved: {} instead of {}", share(e.memory_saved()), mib(now), mib(full))
+}
+
+/// Two freezing choices of one model side by side.
+pub struct Difference<'a>(pub &'a Explanation, pub &'a Explanation);
+
+impl Difference<'_> {
+    /// The edges that one of them computes and the other does not.
+    pub fn edges(&self) -> impl Iterator<Item = (&Edge, &Edge)> {
+        self.0.edges().zip(self.1.edges()).filter(|(a, b)| a.computed != b.computed)
+    }
+}
+
+impl fmt::Display for Difference<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Difference(a, b) = self;
+        writeln!(f, "A: frozen {}\nB: frozen {}\n", a.frozen, b.frozen)?;
+        let mut none = true;
+        for (in_a, in_b) in self.edges() {
+            none = false;
+            let (only, skipped) = if in_a.computed { ("A", in_b) } else { ("B", in_a) };
+            let (flops, bytes) = (gflop(2 * in_a.macs), mib(in_a.bytes));
+            let name = format!("{} of {}", in_a.gradient, in_a.layer);
+            writeln!(f, "only {only}  {name:<28} {flops:>9} GFLOP {bytes:>11}   else {}", why(skipped))?;
+        }
+        if none {
+            writeln!(f, "both compute the same gradients")?;
+        }
+        writeln!(f, "\n{:<20}{:>14}{:>14}", "", "A", "B")?;
+        let mut line = |what: &str, of: &dyn Fn(&Explanation) -> String| {
+            writeln!(f, "{what:<20}{:>14}{:>14}", of(a), of(b))
+        };
+        line("backward GFLOP", &|e| gflop(e.totals.backward_flops))?;
+        line("base saved", &|e| format!("{:.1} %", 100.0 * e.base_saved()))?;
+        line("kept for backward", &|e| mib(e.totals.kept_bytes))?;
+        line("device memory", &|e| mib(e.totals.memory.total()))
+    }
+}

@@ -1,0 +1,115 @@
+//! `frostline check`: it passes here, and it catches kernels that are broken on purpose.
+
+mod support;
+
+use frostline::gpu::Edit;
+use frostline::ops::Case;
+use frostline::ops::conv2d::Conv2d;
+use frostline::ops::dense::Dense;
+use frostline::study::check::{Check, Report};
+use predicates::prelude::*;
+use predicates::str::contains;
+use support::device;
+
+/// Checks one case with one replacement in the shader `name`.
+fn broken(name: &str, text: &str, from: &str, to: &str, case: Case) -> Report {
+    let edited = text.replace(from, to);
+    assert_ne!(edited, text, "shaders/{name}.wgsl no longer has '{from}'");
+    let edit = Edit::new(name, &edited);
+    let check = Check { cases: vec![case], rules: false, differences: false, edit: Some(&edit) };
+    check.run(device(), |_| ())
+}
+
+/// What fails, and on which rungs.
+fn failing(report: &Report) -> (Vec<&str>, String) {
+    let rungs = report.rows.iter().filter(|row| !row.passed()).map(|row| row.rung).collect();
+    (rungs, report.failures().cloned().collect::<Vec<_>>().join("\n"))
+}
+
+#[test]
+fn padding_that_is_off_by_one_is_caught() {
+    let (from, to) = ("let iy = oy * p.sh + ky - p.top;", "let iy = oy * p.sh + ky - p.top + 1u;");
+    let naive = include_str!("../shaders/conv2d.wgsl");
+    let report = broken("conv2d", naive, from, to, Case::new(Conv2d::vgg(8), &[&[1, 5, 6, 4]]));
+    let (rungs, failures) = failing(&report);
+    assert!(rungs.contains(&"naive") && failures.contains("Y is off by"), "{report}");
+}
+
+#[test]
+fn a_missing_tail_is_caught() {
+    // 65 columns: the last, ragged tile of the shared-memory product is never written.
+    let tiled = include_str!("../shaders/gemm_tiled.wgsl");
+    let (from, to) =
+        ("if m >= p.m || n >= p.n { return; }", "if m >= p.m || n + TILE > p.n + n % TILE { return; }");
+    let report = broken("gemm_tiled", tiled, from, to, Case::new(Dense::new(65, true), &[&[3, 20]]));
+    let (rungs, failures) = failing(&report);
+    assert!(rungs == ["tiled"] && failures.contains("off by inf"), "{report}");
+}
+
+#[test]
+fn a_missing_first_barrier_is_caught() {
+    let tiled = include_str!("../shaders/gemm_tiled.wgsl");
+    let at = tiled
+        .find("        workgroupBarrier();\n        for")
+        .expect("the barrier between loads and products");
+    let edited = format!("{}{}", &tiled[..at], tiled[at..].replacen("        workgroupBarrier();\n", "", 1));
+    let report = broken("gemm_tiled", tiled, tiled, &edited, Case::new(Dense::new(70, true), &[&[70, 70]]));
+    assert!(failing(&report).0 == ["tiled"], "{report}");
+}
+
+#[test]
+fn a_write_beside_the_tensor_is_caught() {
+    let pool = include_str!("../shaders/global_average_pool.wgsl");
+    let (from, to) =
+        ("    y[y_at + e] = sum * p.scale;", "    y[y_at + e] = sum * p.scale; y[y_at + p.count] = 1.0;");
+    let case = Case::new(frostline::ops::GlobalAveragePool, &[&[2, 3, 3, 5]]);
+    let report = broken("global_average_pool", pool, from, to, case);
+    assert!(
+        report.rows[0].broken_guards > 0 && failing(&report).1.contains("beside its tensors"),
+        "{report}"
+    );
+}
+
+#[test]
+fn a_kernel_that_does_not_compile_is_one_failure_and_not_the_end() {
+    let pool = include_str!("../shaders/global_average_pool.wgsl");
+    let case = Case::new(frostline::ops::GlobalAveragePool, &[&[2, 3, 3, 5]]);
+    let report = broken("global_average_pool", pool, "var sum = 0.0;", "var sum = nothing;", case);
+    assert!(failing(&report).1.contains("does not compile"), "{report}");
+}
+
+fn frostline() -> assert_cmd::Command {
+    let mut command = assert_cmd::Command::cargo_bin("frostline").unwrap();
+    command.env("NODEVICE_SELECT", "1").arg("check");
+    command
+}
+
+#[test]
+fn an_op_passes_and_the_table_names_the_machine() {
+    frostline()
+        .args(["--op", "global_average_pool"])
+        .assert()
+        .success()
+        .stdout(contains("adapter    ").and(contains("driver     ")).and(contains("wgpu 3")))
+        .stdout(contains("global_average_pool    naive").and(contains("finite differences")))
+        .stdout(contains("\npassed"));
+}
+
+#[test]
+fn a_shape_of_ones_own_as_json() {
+    let output = frostline().args(["--op", "max_pool2d", "--shape", "1x9x10x3", "--json"]).output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let row = &report["rows"][0];
+    assert_eq!((row["op"].as_str(), row["same_bits"].as_bool()), (Some("max_pool2d"), Some(true)));
+    let elements: u64 =
+        row["deviations"]["ulps"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap()).sum();
+    assert!(elements > 0 && row["failures"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn what_cannot_be_checked_says_why() {
+    frostline().args(["--op", "conv3d"]).assert().code(1).stderr(contains("did you mean 'conv2d'?"));
+    frostline().args(["--op", "conv2d", "--shape", "7x7"]).assert().code(1).stderr(
+        contains("--shape 7x7 fits no case").and(contains("a convolution takes (n, h, w, channels)")),
+    );
+}
