@@ -14,10 +14,9 @@ struct P {
     b2: f32,
     rest1: f32, // 1 - b1, from f64
     rest2: f32, // 1 - b2, from f64
-    log_b1: f32,
-    log_b2: f32,
+    rest1_t: f32, // 1 - b1^t, from f64
+    rest2_t: f32, // 1 - b2^t, from f64
     epsilon: f32,
-    iteration: u32, // t - 1
 }
 
 @group(0) @binding(0) var<storage, read_write> w: array<f32>;
@@ -29,14 +28,6 @@ struct P {
 @group(0) @binding(6) var<storage, read_write> m4: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> v4: array<vec4f>;
 
-// 1 - exp(x) for x <= 0. Near zero the difference would lose what matters (1 - 0.999 has three digits left), so there
-// the series -x - x^2/2 - x^3/6 - ... stands in its place.
-fn one_minus_exp(x: f32) -> f32 {
-    if (x < -0.5) { return 1.0 - exp(x); }
-    let tail = 1.0 + x / 6.0 * (1.0 + x / 7.0 * (1.0 + x / 8.0 * (1.0 + x / 9.0)));
-    return -x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * tail))));
-}
-
 struct Moved {
     w: vec4f,
     m: vec4f,
@@ -45,8 +36,7 @@ struct Moved {
 
 fn adam(before: vec4f, d: vec4f, mean: vec4f, square: vec4f) -> Moved {
     let g = clipped(d, p.limit);
-    let t = f32(p.iteration) + 1.0;
-    let a = p.rate * sqrt(one_minus_exp(t * p.log_b2)) / one_minus_exp(t * p.log_b1);
+    let a = p.rate * sqrt(p.rest2_t) / p.rest1_t;
     let m = p.b1 * mean + p.rest1 * g;
     let v = p.b2 * square + p.rest2 * g * g;
     return Moved(decayed(before, p.decay, p.rate) - a * m / (sqrt(v) + p.epsilon), m, v);

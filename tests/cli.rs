@@ -234,7 +234,7 @@ fn checkpoints_that_are_none() {
         .arg(folder.path())
         .assert()
         .code(1)
-        .stderr(contains("no Frostline checkpoint"));
+        .stderr(contains("holds weights but no model"));
     frostline()
         .args(["eval", "gone.safetensors"])
         .arg(folder.path())

@@ -50,7 +50,7 @@ fn all_steps() -> Vec<Step> {
     for caps in adapters() {
         all.extend(cases::all().iter().flat_map(|case| steps(case, &caps)));
         for rule in optim::cases() {
-            all.extend(shapes.iter().flat_map(|&shape| rule.lower(shape, &caps).steps));
+            all.extend(shapes.iter().flat_map(|&shape| optim::update(rule.as_ref(), shape, &caps).steps));
         }
         all.extend(clip::by_norm(1.0, &shapes, &caps).steps);
         all.extend(roofline::steps(&caps));

@@ -10,7 +10,7 @@ use frostline::graph::{Choices, Graph, Plan, Program, Settings, Store};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::ops::{Array, Now};
-use frostline::optim::Sgd;
+use frostline::optim::{Adam, Clip, Common, Ema, RuleRef, Sgd};
 use frostline::shape::Shape;
 
 const SIDE: usize = 32;
@@ -42,19 +42,19 @@ fn data() -> Data {
     Data { pixels, labels: (0..BATCH as u32).map(|i| i % CLASSES as u32).collect() }
 }
 
-fn rule() -> Sgd {
-    Sgd { momentum: 0.9, nesterov: true, ..Sgd::default() }
+fn rule() -> RuleRef {
+    Arc::new(Sgd { momentum: 0.9, nesterov: true, ..Sgd::default() })
 }
 
 /// A device run: the program, and the store with its parameters.
-fn device_run(graph: &Graph, micro: usize) -> (Program, Store) {
+fn device_run(graph: &Graph, micro: usize, rule: RuleRef) -> (Program, Store) {
     let mut store = Store::new(support::device().clone());
     init::parameters(graph, &mut store, 11, |_| true).unwrap();
     let ends = Ends::of(graph).unwrap();
     let settings = Settings {
         batch: micro,
         training: true,
-        rule: Some(Arc::new(rule())),
+        rule: Some(rule),
         updates_at_end: micro < BATCH,
         outputs: vec![ends.losses, ends.probabilities],
         choices: Choices::default(),
@@ -97,41 +97,59 @@ fn relative(a: &[f32], b: &[f64]) -> f64 {
     (off / norm.max(1e-30)).sqrt()
 }
 
+/// Trains on the device in passes of `micro` and by the references; both must agree on losses and parameters.
+fn follows_the_reference(freeze: &Freeze, rule: &RuleRef, micro: usize, steps: u32) {
+    let graph = network(freeze, Pool::Flatten).graph;
+    let data = data();
+    let (mut program, store) = device_run(&graph, micro, rule.clone());
+    let start = graph.params.iter().map(|p| array(p.spec.shape, &init::glorot_uniform(p, 11))).collect();
+    let mut reference = Interpreter::new(&graph, start, rule.as_ref());
+    let ends = Ends::of(&graph).unwrap();
+    let pixels = data.pixels.iter().map(|&p| f64::from(p)).collect();
+    let labels = data.labels.iter().map(|&l| f64::from(l)).collect();
+    let inputs = HashMap::from([
+        (graph.find(IMAGE).unwrap(), Array::new(Shape::new(&[BATCH, SIDE, SIDE, 3]), pixels)),
+        (ends.labels, Array::new(Shape::new(&[BATCH]), labels)),
+        (ends.weights, Array::new(Shape::new(&[BATCH]), vec![1.0; BATCH])),
+    ]);
+    for iteration in 0..steps {
+        let losses = step(&mut program, &graph, &data, micro, iteration);
+        let pass = reference.pass(&inputs, &now(iteration, 0));
+        let expected = &pass.values[&graph.nodes[ends.loss.0].y].data;
+        let off = relative(&losses, expected);
+        assert!(off < 1e-4, "{rule:?} {freeze}, step {iteration}: the losses are off by {off:.1e}");
+        reference.update(&pass, rule.as_ref(), &now(iteration, 0));
+    }
+    for (param, expected) in graph.params.iter().zip(&reference.params) {
+        let off = relative(&store.read(&param.name).unwrap(), &expected.data);
+        assert!(off < 1e-4, "{freeze}: {} is off by {off:.1e} after {steps} steps", param.name);
+    }
+}
+
 #[test]
 fn twenty_steps_follow_the_reference() {
     for freeze in [Freeze::None, Freeze::Index(5), Freeze::All] {
-        let graph = network(&freeze, Pool::Flatten).graph;
-        let data = data();
-        let (mut program, store) = device_run(&graph, BATCH);
-        let start = graph.params.iter().map(|p| array(p.spec.shape, &init::glorot_uniform(p, 11))).collect();
-        let mut reference = Interpreter::new(&graph, start, &rule());
-        let ends = Ends::of(&graph).unwrap();
-        let pixels = data.pixels.iter().map(|&p| f64::from(p)).collect();
-        let labels = data.labels.iter().map(|&l| f64::from(l)).collect();
-        let inputs = HashMap::from([
-            (graph.find(IMAGE).unwrap(), Array::new(Shape::new(&[BATCH, SIDE, SIDE, 3]), pixels)),
-            (ends.labels, Array::new(Shape::new(&[BATCH]), labels)),
-            (ends.weights, Array::new(Shape::new(&[BATCH]), vec![1.0; BATCH])),
-        ]);
-        for iteration in 0..20 {
-            let losses = step(&mut program, &graph, &data, BATCH, iteration);
-            let pass = reference.pass(&inputs, &now(iteration, 0));
-            let expected = &pass.values[&graph.nodes[ends.loss.0].y].data;
-            let off = relative(&losses, expected);
-            assert!(off < 1e-4, "{freeze}, step {iteration}: the losses are off by {off:.1e}");
-            reference.update(&pass, &rule(), &now(iteration, 0));
-        }
-        for (param, expected) in graph.params.iter().zip(&reference.params) {
-            let off = relative(&store.read(&param.name).unwrap(), &expected.data);
-            assert!(off < 1e-4, "{freeze}: {} is off by {off:.1e} after 20 steps", param.name);
-        }
+        follows_the_reference(&freeze, &rule(), BATCH, 20);
+    }
+}
+
+/// Whole batches and passes of 4 and 2: gradients are clipped once they are all there.
+#[test]
+fn clipping_decay_and_averages_follow_the_reference() {
+    let average = Some(Ema { momentum: 0.5, overwrite: Some(2) });
+    let joint = Common { weight_decay: 0.1, clip: Some(Clip::GlobalNorm(0.5)), average, decay: 0.0 };
+    let each = Common { clip: Some(Clip::Norm(0.05)), average: None, ..joint };
+    let joint: RuleRef = Arc::new(Sgd { momentum: 0.9, common: joint, ..Sgd::default() });
+    let each: RuleRef = Arc::new(Adam { common: each, epsilon: 1e-3, ..Adam::default() });
+    for (rule, micro) in [(&joint, BATCH), (&joint, 4), (&each, 4)] {
+        follows_the_reference(&Freeze::Index(5), rule, micro, 4);
     }
 }
 
 #[test]
 fn frozen_parameters_never_change_by_a_bit_and_trained_ones_do() {
     let graph = network(&Freeze::Index(5), Pool::Avg).graph;
-    let (mut program, store) = device_run(&graph, BATCH);
+    let (mut program, store) = device_run(&graph, BATCH, rule());
     for iteration in 0..3 {
         step(&mut program, &graph, &data(), BATCH, iteration);
     }
@@ -145,7 +163,7 @@ fn frozen_parameters_never_change_by_a_bit_and_trained_ones_do() {
 fn two_runs_give_the_same_bits() {
     let graph = network(&Freeze::None, Pool::Avg).graph;
     let run = || {
-        let (mut program, store) = device_run(&graph, BATCH);
+        let (mut program, store) = device_run(&graph, BATCH, rule());
         (0..4).for_each(|i| drop(step(&mut program, &graph, &data(), BATCH, i)));
         let bits = |p: &frostline::graph::Param| -> Vec<u32> {
             store.read(&p.name).unwrap().iter().map(|v| v.to_bits()).collect()
@@ -160,7 +178,7 @@ fn two_runs_give_the_same_bits() {
 fn micro_batches_are_the_whole_batch() {
     let graph = network(&Freeze::Index(5), Pool::Flatten).graph;
     let run = |micro: usize| {
-        let (mut program, store) = device_run(&graph, micro);
+        let (mut program, store) = device_run(&graph, micro, rule());
         let losses: Vec<f32> = (0..3).flat_map(|i| step(&mut program, &graph, &data(), micro, i)).collect();
         (losses, graph.params.iter().map(|p| store.read(&p.name).unwrap()).collect::<Vec<_>>())
     };

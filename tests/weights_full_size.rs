@@ -2,6 +2,7 @@
 //! tensor at a time. `FROSTLINE_FULL=1` adds the top (574 MB).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
@@ -42,7 +43,7 @@ fn value(index: usize, place: usize) -> f32 {
 }
 
 fn write(path: &Path, tensors: &[Outgoing]) {
-    let contents = Contents { tensors, config: None, state: None };
+    let contents = Contents { tensors, config: None, state: None, metadata: &BTreeMap::new() };
     keras::write_legacy(path, &contents, &mut |index| {
         let count = tensors[index].shape.iter().product::<usize>();
         Ok(Cow::Owned((0..count).map(|place| value(index, place)).collect()))

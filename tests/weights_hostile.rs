@@ -2,6 +2,7 @@
 //! every error names the file. The damage is drawn from a fixed seed, so a failure can be repeated.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -172,7 +173,7 @@ fn one_long_name_listed_thousands_of_times_is_refused() {
     let mut tensors: Vec<Outgoing> =
         (0..3000).map(|i| Outgoing::f32(format!("dense_{i}/kernel"), &[1, 1])).collect();
     tensors.push(Outgoing::f32(format!("{long}/kernel"), &[1, 1]));
-    let contents = Contents { tensors: &tensors, config: None, state: None };
+    let contents = Contents { tensors: &tensors, config: None, state: None, metadata: &BTreeMap::new() };
     keras::write_legacy(&path, &contents, &mut |_| Ok(Cow::Owned(vec![1.0]))).unwrap();
     assert_eq!(weights::open(&path).unwrap().entries().len(), 3001);
     // Every name becomes a reference (length, address of the heap, number) to the long one: 180 MB in all.

@@ -3,6 +3,7 @@
 //! With `FROSTLINE_KEEP=DIR` the files stay in DIR, where `tests/fixtures/check_with_keras.py` loads them in Keras.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use frostline::error::Result;
@@ -16,6 +17,7 @@ struct Held {
     values: Vec<Vec<f32>>,
     config: Option<serde_json::Value>,
     iteration: Option<(u64, Option<f32>)>,
+    metadata: BTreeMap<String, String>,
 }
 
 fn hold(path: &Path) -> Held {
@@ -29,7 +31,9 @@ fn hold(path: &Path) -> Held {
     let mut values: Vec<Vec<f32>> = (0..tensors.len()).map(|i| source.read(i).unwrap()).collect();
     values.extend((0..slots.len()).map(|i| source.read_slot(i).unwrap()));
     let config = source.model_config().cloned();
-    Held { tensors, slots, values, config, iteration: state.map(|s| (s.iteration, s.learning_rate)) }
+    let metadata = BTreeMap::from([("note".to_owned(), "as \"given\"".to_owned())]);
+    let iteration = state.map(|s| (s.iteration, s.learning_rate));
+    Held { tensors, slots, values, config, iteration, metadata }
 }
 
 impl Held {
@@ -39,7 +43,12 @@ impl Held {
             learning_rate,
             slots: &self.slots,
         });
-        Contents { tensors: &self.tensors, config: self.config.as_ref().filter(|_| with_config), state }
+        Contents {
+            tensors: &self.tensors,
+            config: self.config.as_ref().filter(|_| with_config),
+            state,
+            metadata: &self.metadata,
+        }
     }
 }
 
@@ -80,6 +89,7 @@ fn check(path: &Path, held: &Held, format: Format) {
             tensor.name
         );
     }
+    assert_eq!(source.metadata()["note"], held.metadata["note"], "{}", path.display());
     check_state(path, source.as_mut(), held);
 }
 
@@ -135,7 +145,7 @@ fn half_precision_is_written_as_such() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("half.weights.h5");
     let tensors = [Outgoing { name: "dense/kernel".into(), shape: vec![1, 3], dtype: Dtype::F16 }];
-    let contents = Contents { tensors: &tensors, config: None, state: None };
+    let contents = Contents { tensors: &tensors, config: None, state: None, metadata: &BTreeMap::new() };
     keras::write_weights(&path, &contents, &mut |_| Ok(Cow::Owned(vec![0.5, -2.0, 65504.0]))).unwrap();
     let mut source = weights::open(&path).unwrap();
     assert_eq!(source.entries()[0].dtype, Dtype::F16);
@@ -152,7 +162,7 @@ fn hundreds_of_layers_in_one_group() {
     let path = folder.path().join("wide.h5");
     let tensors: Vec<Outgoing> =
         (0..700).map(|i| Outgoing::f32(format!("dense_{i}/kernel"), &[1, 2])).collect();
-    let contents = Contents { tensors: &tensors, config: None, state: None };
+    let contents = Contents { tensors: &tensors, config: None, state: None, metadata: &BTreeMap::new() };
     keras::write_legacy(&path, &contents, &mut |i| Ok(Cow::Owned(vec![i as f32, -1.0]))).unwrap();
     let mut source = weights::open(&path).unwrap();
     assert_eq!(source.entries().len(), 700);
@@ -167,7 +177,7 @@ fn what_cannot_be_written_is_refused_and_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.keras");
     let refused = |write: Write, tensors: &[Outgoing], config: Option<&serde_json::Value>, because: &str| {
-        let contents = Contents { tensors, config, state: None };
+        let contents = Contents { tensors, config, state: None, metadata: &BTreeMap::new() };
         let message = write(&path, &contents, &mut |_| Ok(Cow::Owned(vec![0.0]))).unwrap_err().to_string();
         assert!(message.contains(because), "{message}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -18,6 +18,7 @@ use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::cut::split_after;
 use crate::graph::{Graph, Store};
+use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 use crate::optim::{Adam, RuleRef};
 use crate::report::sheet::{self, Tile};
@@ -25,7 +26,7 @@ use crate::study::explain::{Explanation, Setting};
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::features::Extractor;
 use crate::train::metrics::argmax;
-use crate::train::pretrained::initialise;
+use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::transfer::{Staging, stage};
 use crate::train::{EpochRow, FeatureSamples, Fit, History, ImageSamples, Observer, Samples, interrupt};
 
@@ -157,7 +158,7 @@ impl Demo<'_> {
     /// (a) and (b), and what the tuned network makes of the validation images.
     fn pretrained(&self, store: &mut Store) -> Result<(History, History, Judged)> {
         let network = self.network(&block5())?;
-        initialise(&network, Some(&self.weights), store, self.args.seed)?;
+        initialise(&network, Some(&Pretrained::new(&self.weights)), store, Random::new(self.args.seed))?;
         let cut = split_after(&network.graph, "block4_pool").expect("VGG16 has a block 4");
         let memory = self.memory(store);
         let mut extractor = Extractor::new(&cut.prefix, "block4_pool", store, BATCH, memory)?;
@@ -180,7 +181,7 @@ impl Demo<'_> {
     fn random(&self, store: &mut Store) -> Result<History> {
         self.shared.say(format_args!("\n(c) random base frozen, the same head trains"));
         let network = self.network(&Freeze::All)?;
-        initialise(&network, None, store, self.args.seed)?;
+        initialise(&network, None, store, Random::new(self.args.seed))?;
         let samples = |split: &Split| -> Result<ImageSamples> {
             Ok(ImageSamples(Arc::new(Loader::new(split.clone(), Options::square(INPUT as u32, BATCH))?)))
         };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use crate::data::batches::{Loader, Options};
+use crate::data::folder::class_names;
 use crate::data::split::Split;
 use crate::error::Result;
 use crate::graph::Store;
@@ -15,7 +16,7 @@ use crate::train::{Checkpoint, ImageSamples};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: frostline eval runs/clipart8-vgg16-1/best.safetensors examples/clipart8")]
 pub struct Args {
-    /// A checkpoint written by 'frostline train'
+    /// A checkpoint written by 'frostline train', or a whole Keras model
     pub checkpoint: PathBuf,
     /// DATA/val/CLASS/* or DATA/CLASS/*
     pub data: PathBuf,
@@ -37,8 +38,13 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
-    let (checkpoint, _) = Checkpoint::open(&args.checkpoint)?;
-    let split = Split::open_labelled(&validation_part(&args.data), &checkpoint.classes)?;
+    let (mut checkpoint, _) = Checkpoint::open(&args.checkpoint)?;
+    let folder = validation_part(&args.data);
+    if checkpoint.classes.is_empty() {
+        checkpoint.classes = class_names(&folder)?;
+        checkpoint.network()?.check_classes(checkpoint.classes.len())?;
+    }
+    let split = Split::open_labelled(&folder, &checkpoint.classes)?;
     let (found, loader) = apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
     let skipped = loader.unreadable();
     skipped.named.values().for_each(|what| eprintln!("skipped   {what}"));

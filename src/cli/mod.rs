@@ -6,13 +6,17 @@ pub mod bench;
 pub mod cache;
 pub mod check;
 pub mod completions;
+pub mod convert;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod explain;
 pub mod features;
+pub mod fetch;
 pub mod fitting;
+pub mod inspect;
 pub mod kernel;
+pub mod loss;
 pub mod lr_find;
 pub mod model;
 pub mod optimizer;
@@ -27,6 +31,7 @@ pub mod setup;
 pub mod train;
 pub mod tune;
 pub mod watch;
+pub mod weights;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -91,6 +96,12 @@ pub enum Command {
     Augment(augment::Args),
     /// Serve the page of a run while it goes on
     Watch(watch::Args),
+    /// Download the official VGG weights into the cache, where '--weights imagenet' finds them
+    Fetch(fetch::Args),
+    /// Write a weight file as another kind: safetensors, Keras .keras, .weights.h5 or .h5
+    Convert(convert::Args),
+    /// Show what is in a weight file, tensor by tensor
+    Inspect(inspect::Args),
     /// Time kernels and whole steps on this adapter, each compared with its reference first
     Bench(bench::Args),
     /// Time every dispatch of a training run, by layer and part
@@ -121,6 +132,9 @@ impl Cli {
             Command::Features(args) => features::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
+            Command::Fetch(args) => fetch::run(args, shared),
+            Command::Convert(args) => convert::run(args, shared),
+            Command::Inspect(args) => inspect::run(args),
             Command::Bench(args) => bench::run(args, shared),
             Command::Profile(args) => profile::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),

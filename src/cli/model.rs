@@ -1,8 +1,6 @@
 //! The options that say which model: shared by plan, train and others.
 
-use std::path::{Path, PathBuf};
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::nn::architecture::up_to;
 use crate::nn::{Architecture, Freeze, Head, Layer, Pool, Preprocessing, chain, vgg};
 
@@ -83,30 +81,5 @@ impl ModelArgs {
     pub fn head(&self, pool: Pool, classes: usize) -> Result<Vec<Layer>> {
         let head = Head { pool, hidden: self.head.clone(), classes, ..Head::default() };
         head.layers_with(&self.dropout)
-    }
-
-    /// The commonest silent mistake in the field: pretrained VGG weights fed with something else than they know.
-    pub fn preprocessing_warning(&self, pretrained: bool) -> Option<String> {
-        let chosen = self.preprocessing.filter(|p| pretrained && *p != Preprocessing::Caffe)?;
-        Some(format!(
-            "warning   pretrained {} expects --preprocessing caffe ({}), not {chosen} ({}); accuracy will suffer",
-            self.model,
-            Preprocessing::Caffe.describe(),
-            chosen.describe()
-        ))
-    }
-}
-
-/// Where pretrained weights come from: a file, or `none` for random ones.
-///
-/// # Errors
-/// A file that is not there.
-pub fn weights_path(text: &str) -> Result<Option<PathBuf>> {
-    match text {
-        "none" => Ok(None),
-        _ if Path::new(text).is_file() => Ok(Some(PathBuf::from(text))),
-        _ => Err(Error::Usage(format!(
-            "no weight file {text}; give a .safetensors or Keras .h5 file, or --weights none to start from random values"
-        ))),
     }
 }

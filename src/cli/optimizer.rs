@@ -1,7 +1,7 @@
 //! The options that say how gradients change the weights.
 
 use crate::error::{Error, Result, unknown};
-use crate::optim::{Adam, Common, Optimizer, RmsProp, Sgd};
+use crate::optim::{Adam, Clip, Common, Ema, Optimizer, RmsProp, Sgd};
 
 /// The update rule and its settings.
 #[derive(Clone, Debug, clap::Args)]
@@ -12,15 +12,36 @@ pub struct OptimizerArgs {
     /// sgd, adam or rmsprop, with Keras' settings; adam with --weight-decay is AdamW
     #[arg(long, default_value = "sgd")]
     pub optimizer: String,
-    /// Momentum of SGD
-    #[arg(long, default_value_t = 0.9)]
-    pub momentum: f32,
+    /// Momentum [default: 0.9 for sgd, 0 for rmsprop]
+    #[arg(long)]
+    pub momentum: Option<f32>,
     /// Nesterov's form of momentum
     #[arg(long)]
     pub nesterov: bool,
     /// Decoupled: each step takes this share, times the learning rate, off each weight
     #[arg(long, default_value_t = 0.0)]
     pub weight_decay: f32,
+    /// Keras 2's decay: step t takes lr / (1 + DECAY * t)
+    #[arg(long, value_name = "DECAY", default_value_t = 0.0)]
+    pub lr_decay: f32,
+    /// RMSprop divides by the deviation of the gradient, not by its root mean square
+    #[arg(long)]
+    pub centered: bool,
+    /// Keep each element of a gradient within plus and minus this
+    #[arg(long, value_name = "LIMIT", conflicts_with_all = ["clip_norm", "global_clip_norm"])]
+    pub clip_value: Option<f32>,
+    /// Keep the norm of each parameter's gradient at most this
+    #[arg(long, value_name = "LIMIT", conflicts_with = "global_clip_norm")]
+    pub clip_norm: Option<f32>,
+    /// Keep the joint norm of all gradients at most this
+    #[arg(long, value_name = "LIMIT")]
+    pub global_clip_norm: Option<f32>,
+    /// Average the weights with this momentum, such as 0.99; the run ends with the average
+    #[arg(long, value_name = "MOMENTUM")]
+    pub ema: Option<f64>,
+    /// Let the average overwrite the weights every so many steps
+    #[arg(long, value_name = "STEPS", requires = "ema")]
+    pub ema_overwrite: Option<u32>,
 }
 
 impl OptimizerArgs {
@@ -37,13 +58,38 @@ impl OptimizerArgs {
     /// # Errors
     /// An unknown rule, or a setting that makes no sense.
     pub fn rule(&self) -> Result<Optimizer> {
-        let common = Common { weight_decay: self.weight_decay, clip_value: None };
+        let common = self.common();
         common.check()?;
         Ok(match self.optimizer.as_str() {
-            "sgd" => Optimizer::Sgd(Sgd { momentum: self.momentum, nesterov: self.nesterov, common }),
+            "sgd" => {
+                let momentum = self.momentum.unwrap_or(0.9);
+                Optimizer::Sgd(Sgd { momentum, nesterov: self.nesterov, common })
+            }
             "adam" => Optimizer::Adam(Adam { common, ..Adam::default() }),
-            "rmsprop" => Optimizer::RmsProp(RmsProp { common, ..RmsProp::default() }),
+            "rmsprop" => {
+                let momentum = self.momentum.unwrap_or(0.0);
+                Optimizer::RmsProp(RmsProp {
+                    momentum,
+                    centered: self.centered,
+                    common,
+                    ..RmsProp::default()
+                })
+            }
             other => return Err(unknown("optimizer", other, &["sgd", "adam", "rmsprop"])),
         })
+    }
+
+    fn common(&self) -> Common {
+        let clips = [
+            self.clip_value.map(Clip::Value),
+            self.clip_norm.map(Clip::Norm),
+            self.global_clip_norm.map(Clip::GlobalNorm),
+        ];
+        Common {
+            weight_decay: self.weight_decay,
+            clip: clips.into_iter().flatten().next(),
+            average: self.ema.map(|momentum| Ema { momentum, overwrite: self.ema_overwrite }),
+            decay: self.lr_decay,
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::train::Checkpoint;
     after_help = "Example: frostline predict runs/clipart8-vgg16-1/best.safetensors examples/clipart8/val/bird/*.jpg"
 )]
 pub struct Args {
-    /// A checkpoint written by 'frostline train'
+    /// A checkpoint written by 'frostline train', or a whole Keras model
     pub checkpoint: PathBuf,
     /// Images, or folders of images
     #[arg(required = true)]
@@ -37,7 +37,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let split = Split::open_flat(&args.images)?;
     let split = Split::from_samples(split.samples().map(|sample| (sample.path, 0)));
     let (found, loader) = eval::apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
-    let classes = &checkpoint.classes;
+    let classes = &checkpoint.class_names();
     for (row, &index) in found.probabilities.chunks_exact(classes.len()).zip(&found.indices) {
         let path = loader.path(index);
         let top = top(row, args.top);

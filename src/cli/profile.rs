@@ -7,6 +7,7 @@ use super::setup::SetupArgs;
 use super::tune::TuneArgs;
 use crate::error::{Error, Result};
 use crate::graph::Store;
+use crate::optim;
 use crate::report;
 use crate::report::svg::standalone;
 use crate::study::profile::{Settings, profile};
@@ -46,7 +47,12 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     setup::fill(&run, &mut store)?;
     args.tune.apply(&graph, &mut store, shared)?;
     let rule = run.optimizer.rule();
-    let settings = Settings { steps: args.steps, seed: run.seed, learning_rate: rate, states: rule.states() };
+    let settings = Settings {
+        steps: args.steps,
+        seed: run.seed,
+        learning_rate: rate,
+        states: optim::states(rule.as_ref()),
+    };
     let memory = shared.budget(&device);
     let mut passes = Passes::new(&graph, &mut store, run.batch, Some(rule), memory)?;
     let samples = ImageSamples(setup::loaders(&run, &images)?.swap_remove(0));

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::Shared;
 use super::batch::Batch;
-use super::model::{ModelArgs, weights_path};
+use super::loss::LossArgs;
+use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
+use super::weights::WeightsArgs;
 use crate::data::folder::{self, Dataset};
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::nn::Architecture;
 use crate::train::feature_file::FeatureFile;
+use crate::train::pretrained::Pretrained;
 use crate::train::run::{DataSettings, Start};
 use crate::train::{Checkpoint, Run};
 
@@ -19,14 +22,15 @@ use crate::train::{Checkpoint, Run};
 pub struct SetupArgs {
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Pretrained weights of the base: a .safetensors or Keras file, or 'none' for random values
-    #[arg(long, default_value = "weights/vgg16_imagenet_notop.f16.safetensors")]
-    pub weights: String,
-    /// Begin with the architecture, classes and weights of a checkpoint
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    /// Begin with the architecture, classes and weights of a checkpoint, or of a whole Keras model
     #[arg(long, value_name = "CHECKPOINT", conflicts_with = "weights")]
     pub from: Option<PathBuf>,
     #[command(flatten)]
     pub optimizer: OptimizerArgs,
+    #[command(flatten)]
+    pub loss: LossArgs,
     /// Images per step; what does not fit at once runs in parts, whose gradients add up to the same update. Or auto: as
     /// many as fit at once, 32 at most
     #[arg(long, default_value = "16")]
@@ -62,9 +66,6 @@ impl SetupArgs {
         };
         let (settings, images) = self.data(data)?;
         images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
-        if let Some(warning) = self.model.preprocessing_warning(matches!(start, Start::Weights(_))) {
-            shared.say(format_args!("{warning}"));
-        }
         let architecture = match &features {
             Some(FeatureFile { origin, .. }) => {
                 origin.with_head(self.model.head(origin.pool(self.model.pool), settings.classes.len())?)
@@ -74,6 +75,9 @@ impl SetupArgs {
         self.model.freeze()?.count(&architecture)?;
         let run = Run {
             start,
+            initial: self.weights.init,
+            label_smoothing: self.loss.label_smoothing,
+            weighting: self.loss.weighting(&images)?,
             optimizer: self.optimizer.rule()?,
             batch: self.batch.most(),
             seed: self.seed,
@@ -94,8 +98,8 @@ impl SetupArgs {
         if let Some(path) = &self.from {
             return absolute(path).map(Start::Checkpoint);
         }
-        match weights_path(&self.weights)? {
-            Some(path) => absolute(&path).map(Start::Weights),
+        match self.weights.resolve(&self.model.model)? {
+            Some(found) => Ok(Start::Weights(Pretrained { path: absolute(&found.path)?, ..found })),
             None => Ok(Start::Random),
         }
     }
@@ -103,8 +107,13 @@ impl SetupArgs {
     fn architecture(&self, start: &Start, classes: &[String]) -> Result<Architecture> {
         let Start::Checkpoint(path) = start else { return self.model.architecture(classes.len()) };
         let (checkpoint, _) = Checkpoint::open(path)?;
-        if checkpoint.classes == classes {
-            return Ok(checkpoint.architecture);
+        if checkpoint.classes.is_empty() {
+            checkpoint.network()?.check_classes(classes.len())?;
+        }
+        if checkpoint.classes.is_empty() || checkpoint.classes == classes {
+            let stored = checkpoint.architecture;
+            let preprocessing = self.model.preprocessing.unwrap_or(stored.preprocessing);
+            return Ok(Architecture { preprocessing, ..stored });
         }
         let (theirs, ours) = (checkpoint.classes.join(", "), classes.join(", "));
         Err(Error::weights(path, format!("knows the classes {theirs}, but the data has {ours}")))

@@ -12,7 +12,7 @@ use super::reporting::Reporting;
 use super::run_folder::RunFolder;
 use super::setup::SetupArgs;
 use super::tune::TuneArgs;
-use super::{Cli, Shared, presets};
+use super::{Cli, Shared, presets, weights};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
@@ -40,7 +40,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["data", "preset", "scenario", "out", "overwrite", "SetupArgs", "ModelArgs", "OptimizerArgs", "FittingArgs", "Ranges", "TuneArgs"]
+        conflicts_with_all = ["data", "preset", "scenario", "out", "overwrite", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "FittingArgs", "Ranges", "TuneArgs"]
     )]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
@@ -132,6 +132,13 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, R
         args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;
     }
     let session = Session::begin(run, &images, &mut store, memory, &folder.path)?;
+    if let Some(report) = &session.imported {
+        weights::describe(shared, report, session.run.architecture.preprocessing)?;
+    }
+    if session.progress.in_stage.iteration > 0 {
+        let steps = session.progress.in_stage.iteration;
+        shared.say(format_args!("optimizer its state of {steps} steps comes along"));
+    }
     Ok((session, store, folder))
 }
 

@@ -101,6 +101,15 @@ impl Split {
     }
 }
 
+/// Names of the class folders in `folder`, sorted: the order of ids that Keras' `flow_from_directory` gives them.
+///
+/// # Errors
+/// No such folder.
+pub fn class_names(folder: &Path) -> Result<Vec<String>> {
+    check_is_folder(folder)?;
+    Ok(Indexed::read(folder)?.classes)
+}
+
 fn check_fraction(fraction: f64) -> Result<()> {
     if (0.0..1.0).contains(&fraction) {
         return Ok(());

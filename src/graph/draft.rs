@@ -8,6 +8,7 @@ use crate::graph::fuse::{Inside, fuse};
 use crate::graph::grad::Sweep;
 use crate::graph::plan::Settings;
 use crate::ops::{Access, Dtype, Live, Lowered, Operand, Rungs, Scratch, Site, Step, Word};
+use crate::optim::{self, Clip};
 use crate::shape::Shape;
 
 /// What a tensor is for. A role names one tensor of the plan.
@@ -29,6 +30,8 @@ pub enum Role {
 pub enum Owner {
     Node(NodeId),
     Param(ParamId),
+    /// All parameters that train, in the order of their gradients.
+    Trained,
 }
 
 /// What a step does with what lies at its gradient destination.
@@ -88,6 +91,7 @@ impl Draft {
             draft: Draft { inside, ..Draft::default() },
             index: HashMap::new(),
             begun: HashSet::new(),
+            trained: Vec::new(),
             lowerings: 0,
         };
         let needed = needed(graph, settings);
@@ -99,6 +103,7 @@ impl Draft {
             for (id, node) in nodes().rev().filter(|(id, _)| needed[id.0]) {
                 drafter.backward(id, node);
             }
+            drafter.late_updates();
         }
         drafter.draft
     }
@@ -134,6 +139,8 @@ struct Drafter<'a> {
     index: HashMap<Role, usize>,
     /// Gradients that some consumer has already written.
     begun: HashSet<Role>,
+    /// Parameters with a gradient, in the order in which their gradients are made.
+    trained: Vec<ParamId>,
     lowerings: usize,
 }
 
@@ -153,14 +160,31 @@ impl Drafter<'_> {
         let lowered = node.op.backward(&self.site(node, &shapes), &wants);
         self.block(Owner::Node(id), lowered, &shapes);
         for (param, _) in node.params.iter().zip(&wants.d_params).filter(|(_, wanted)| **wanted) {
-            self.update(*param);
+            self.trained.push(*param);
+            if !self.clips_jointly() {
+                self.update(*param);
+            }
         }
+    }
+
+    /// The joint norm is known once the last gradient is there; every update waits for it.
+    fn clips_jointly(&self) -> bool {
+        let clip = self.settings.rule.as_ref().and_then(|rule| rule.common().clip);
+        matches!(clip, Some(Clip::GlobalNorm(_)))
+    }
+
+    fn late_updates(&mut self) {
+        let Some(rule) = self.settings.rule.clone().filter(|_| self.clips_jointly()) else { return };
+        let trained = self.trained.clone();
+        let shapes: Vec<Shape> = trained.iter().map(|p| self.graph.params[p.0].spec.shape).collect();
+        self.block(Owner::Trained, optim::before(rule.as_ref(), &shapes, self.caps), &[]);
+        trained.into_iter().for_each(|param| self.update(param));
     }
 
     fn update(&mut self, param: ParamId) {
         let Some(rule) = &self.settings.rule else { return };
         let Param { spec, rate, .. } = &self.graph.params[param.0];
-        let mut lowered = rule.lower(spec.shape, self.caps);
+        let mut lowered = optim::update(rule.as_ref(), spec.shape, self.caps);
         for word in lowered.steps.iter_mut().flat_map(|step| &mut step.words) {
             if *word == Word::Live(Live::LearningRate) && *rate != 1.0 {
                 *word = Word::Scaled(Live::LearningRate, *rate);
@@ -196,7 +220,7 @@ impl Drafter<'_> {
                     writes.push(role);
                 }
             }
-            let at_end = matches!(owner, Owner::Param(_)) && self.settings.updates_at_end;
+            let at_end = !matches!(owner, Owner::Node(_)) && self.settings.updates_at_end;
             let steps = if at_end { &mut self.draft.updates } else { &mut self.draft.body };
             steps.push(PlannedStep { owner, step, tensors, add });
         }
@@ -218,6 +242,8 @@ impl Drafter<'_> {
             (Owner::Param(param), Operand::State(i)) => return Role::State(param, i),
             (Owner::Param(param), Operand::DParam(_)) => return Role::ParamGradient(param),
             (Owner::Param(param), _) => return Role::Param(param),
+            (Owner::Trained, Operand::DParam(i)) => return Role::ParamGradient(self.trained[i]),
+            (Owner::Trained, _) => unreachable!("joint work reads gradients only"),
             (Owner::Node(id), _) => (id, &self.graph.nodes[id.0]),
         };
         let root = |value| self.graph.root(value, self.settings.training);

@@ -6,7 +6,7 @@ use crate::graph::builder::{Graph, NodeId, ParamId, ValueId};
 use crate::graph::draft::layer_key;
 use crate::graph::grad::Sweep;
 use crate::ops::{Array, Given, Now};
-use crate::optim::Rule;
+use crate::optim::{self, Rule};
 use crate::shape::Shape;
 
 /// Parameters and optimizer state of a graph, in f64.
@@ -26,7 +26,7 @@ pub struct Pass {
 impl<'a> Interpreter<'a> {
     /// Starts from `params`, in the order of the graph's parameters.
     pub fn new(graph: &'a Graph, params: Vec<Array>, rule: &dyn Rule) -> Interpreter<'a> {
-        let zeros = |p: &Array| vec![Array::zeros(p.shape); rule.states()];
+        let zeros = |p: &Array| vec![Array::zeros(p.shape); optim::states(rule)];
         let states = params.iter().map(zeros).collect();
         Interpreter { graph, params, states }
     }
@@ -72,9 +72,13 @@ impl<'a> Interpreter<'a> {
 
     /// One optimizer step with the gradients of a pass.
     pub fn update(&mut self, pass: &Pass, rule: &dyn Rule, now: &Now) {
-        for (param, d) in &pass.d_params {
-            rule.reference(&mut self.params[param.0], d, &mut self.states[param.0], now);
-        }
+        let all = self.params.iter_mut().zip(&mut self.states).enumerate();
+        let mut trained: Vec<_> = all
+            .filter_map(|(i, (w, states))| {
+                Some((w, pass.d_params.get(&ParamId(i))?.clone(), &mut states[..]))
+            })
+            .collect();
+        optim::reference(rule, &mut trained, now);
     }
 
     fn operands(

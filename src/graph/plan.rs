@@ -167,7 +167,8 @@ fn hoist(graph: &Graph, draft: &Draft) -> (Vec<PlannedStep>, Vec<PlannedStep>, V
     let (mut prologue, mut body) = (Vec::new(), Vec::new());
     for step in &draft.body {
         let bindings = || step.step.bindings.iter().zip(&step.tensors);
-        let live = step.step.words.iter().any(|word| matches!(word, Word::Live(_) | Word::Scaled(..)));
+        let live = |word: &Word| matches!(word, Word::Live(_) | Word::Scaled(..) | Word::Rest(_));
+        let live = step.step.words.iter().any(live);
         let reads_constants =
             bindings().all(|(b, &t)| b.access == Access::Write || constant[t] || is_param[t]);
         if reads_constants && !live {
@@ -280,5 +281,6 @@ pub fn owner_name(graph: &Graph, owner: Owner) -> &str {
     match owner {
         Owner::Node(node) => &graph.nodes[node.0].name,
         Owner::Param(param) => &graph.params[param.0].name,
+        Owner::Trained => "all gradients",
     }
 }

@@ -4,6 +4,7 @@ pub mod architecture;
 pub mod chain;
 pub mod freeze;
 pub mod init;
+pub mod keras;
 pub mod network;
 pub mod preprocessing;
 pub mod vgg;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::draft::Role;
 use crate::graph::{Graph, NodeId, ValueId};
 use crate::nn::architecture::Architecture;
@@ -83,6 +83,17 @@ impl Network {
             architecture.layers[..frozen].iter().map(|layer| layer.name.as_str()).collect();
         graph.set_trainable(|layer| !names.contains(&layer));
         Ok(Network { architecture, graph })
+    }
+
+    /// # Errors
+    /// The model tells another number of classes than `classes`.
+    pub fn check_classes(&self, classes: usize) -> Result<()> {
+        let ends = Ends::of(&self.graph).expect("a network has a loss");
+        let known = self.graph.values[self.graph.nodes[ends.loss.0].x[0].0].shape.last();
+        match known == classes {
+            true => Ok(()),
+            false => Err(Error::Usage(format!("the model tells {known} classes, the data has {classes}"))),
+        }
     }
 
     /// The layer whose output is the logits.

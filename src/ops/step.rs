@@ -56,6 +56,8 @@ pub enum Word {
     Accumulate(Operand),
     /// Known only when the step runs.
     Live(Live),
+    /// 1 - bᵗ, where t counts optimizer steps from 1; from f64, because 1 - 0.999 from f32 has five digits.
+    Rest(f64),
     /// A live f32 times a factor.
     Scaled(Live, f32),
 }
@@ -223,6 +225,7 @@ impl Step {
             Word::F32(value) => value.to_bits(),
             Word::Accumulate(operand) => u32::from(accumulate(operand)),
             Word::Live(live) => now.word(live),
+            Word::Rest(b) => ((1.0 - b.powf(f64::from(now.iteration) + 1.0)) as f32).to_bits(),
             Word::Scaled(live, factor) => (f32::from_bits(now.word(live)) * factor).to_bits(),
         };
         self.words.iter().map(word).collect()

@@ -1,7 +1,9 @@
 //! Adam, and AdamW, which is Adam with decoupled weight decay.
 
+use serde_json::{Value, json};
+
 use crate::gpu::Caps;
-use crate::ops::{Array, Live, Lowered, Now, Word};
+use crate::ops::{Array, Lowered, Now, Word};
 use crate::optim::flat::Flat;
 use crate::optim::{Common, Rule};
 use crate::shape::Shape;
@@ -12,8 +14,9 @@ use crate::shape::Shape;
 /// Source: Keras `Adam`; Kingma and Ba 2015, end of section 2.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Adam {
-    pub beta_1: f32,
-    pub beta_2: f32,
+    /// In f64, because 1 - 0.999 from f32 has five digits.
+    pub beta_1: f64,
+    pub beta_2: f64,
     pub epsilon: f32,
     pub common: Common,
 }
@@ -39,14 +42,24 @@ impl Rule for Adam {
         "adam"
     }
 
-    fn states(&self) -> usize {
-        2
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn keras(&self) -> Value {
+        let (b1, b2, epsilon) = (self.beta_1, self.beta_2, self.epsilon);
+        let class = if self.common.weight_decay > 0.0 { "AdamW" } else { "Adam" };
+        json!({ "class_name": class, "config": { "beta_1": b1, "beta_2": b2, "epsilon": epsilon, "amsgrad": false } })
+    }
+
+    fn slots(&self) -> Vec<&'static str> {
+        vec!["momentum", "velocity"]
     }
 
     fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
-        let (b1, b2) = (f64::from(self.beta_1), f64::from(self.beta_2));
-        let mut words = [b1, b2, 1.0 - b1, 1.0 - b2, b1.ln(), b2.ln()].map(|v| Word::F32(v as f32)).to_vec();
-        words.extend([Word::F32(self.epsilon), Word::Live(Live::Iteration)]);
+        let (b1, b2) = (self.beta_1, self.beta_2);
+        let mut words = [b1, b2, 1.0 - b1, 1.0 - b2].map(|v| Word::F32(v as f32)).to_vec();
+        words.extend([Word::Rest(b1), Word::Rest(b2), Word::F32(self.epsilon)]);
         let flat = Flat {
             file: "adam",
             source: include_str!("../../shaders/adam.wgsl"),
@@ -61,7 +74,7 @@ impl Rule for Adam {
 
     fn reference(&self, w: &mut Array, d_w: &Array, states: &mut [Array], now: &Now) {
         let [m, v] = states else { unreachable!("a rule is given as many states as it asks for") };
-        let (b1, b2) = (f64::from(self.beta_1), f64::from(self.beta_2));
+        let (b1, b2) = (self.beta_1, self.beta_2);
         let t = f64::from(now.iteration) + 1.0;
         let a = f64::from(now.learning_rate) * (1.0 - b2.powf(t)).sqrt() / (1.0 - b1.powf(t));
         for (i, w) in w.data.iter_mut().enumerate() {

@@ -11,6 +11,25 @@ use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/clip.wgsl");
 
+/// What keeps a gradient short. Source: Keras `clipvalue`, `clipnorm` and `global_clipnorm`.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clip {
+    /// Each element stays within plus and minus this.
+    Value(f32),
+    /// Each parameter's gradient has at most this norm.
+    Norm(f32),
+    /// The gradients of all parameters together have at most this norm.
+    GlobalNorm(f32),
+}
+
+impl Clip {
+    pub fn limit(self) -> f32 {
+        let (Clip::Value(limit) | Clip::Norm(limit) | Clip::GlobalNorm(limit)) = self;
+        limit
+    }
+}
+
 /// Workgroups that share the sum of one tensor, at most: enough to fill a GPU, few enough for one more workgroup to add.
 const MOST_PARTS: u64 = 256;
 /// Elements below which another workgroup is not worth its partial sum.
@@ -45,8 +64,9 @@ pub fn by_norm(limit: f32, shapes: &[Shape], caps: &Caps) -> Lowered {
 }
 
 /// What [`by_norm`] does, in plain loops: the specification.
-pub fn reference(limit: f32, gradients: &mut [Array]) {
+pub fn reference<'a>(limit: f32, gradients: impl IntoIterator<Item = &'a mut Array>) {
     let limit = f64::from(limit);
+    let mut gradients: Vec<&mut Array> = gradients.into_iter().collect();
     let squares = gradients.iter().flat_map(|d_w| &d_w.data).map(|d| d * d);
     let factor = limit / squares.sum::<f64>().sqrt().max(limit);
     gradients.iter_mut().flat_map(|d_w| &mut d_w.data).for_each(|d| *d *= factor);

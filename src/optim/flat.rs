@@ -49,7 +49,7 @@ impl Flat<'_> {
             .sizes(&[count as usize])
             .word(Word::Live(Live::LearningRate))
             .word(Word::F32(self.common.weight_decay))
-            .word(Word::F32(self.common.clip_value.unwrap_or(-1.0)));
+            .word(Word::F32(self.common.value_limit().unwrap_or(-1.0)));
         step.words.extend_from_slice(self.words);
         step.groups(flat_grid(count, caps.max_groups)).flops(self.flops * elements)
     }

@@ -1,5 +1,7 @@
 //! RMSprop, plain or centered, with or without momentum.
 
+use serde_json::{Value, json};
+
 use crate::gpu::Caps;
 use crate::ops::{Array, Lowered, Now, Word};
 use crate::optim::flat::Flat;
@@ -12,7 +14,8 @@ use crate::shape::Shape;
 /// Source: Keras `RMSprop`; Hinton's lecture 6e of 2012; centered as in Graves 2013, section 4.2.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct RmsProp {
-    pub rho: f32,
+    /// In f64, because 1 - rho from f32 loses digits.
+    pub rho: f64,
     /// 0 for none.
     pub momentum: f32,
     pub epsilon: f32,
@@ -38,8 +41,23 @@ impl Rule for RmsProp {
         "rmsprop"
     }
 
-    fn states(&self) -> usize {
-        1 + usize::from(self.centered) + usize::from(self.has_momentum())
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn keras(&self) -> Value {
+        let (rho, momentum, epsilon) = (self.rho, self.momentum, self.epsilon);
+        json!({
+            "class_name": "RMSprop",
+            "config": { "rho": rho, "momentum": momentum, "epsilon": epsilon, "centered": self.centered },
+        })
+    }
+
+    fn slots(&self) -> Vec<&'static str> {
+        let mut slots = vec!["velocity"];
+        slots.extend(self.centered.then_some("average_gradient"));
+        slots.extend(self.has_momentum().then_some("momentum"));
+        slots
     }
 
     fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
@@ -51,21 +69,21 @@ impl Rule for RmsProp {
                 (["centered_momentum", "centered_momentum4"], &[["v", "v4"], ["u", "u4"], ["s", "s4"]])
             }
         };
-        let rest = (1.0 - f64::from(self.rho)) as f32;
+        let rest = (1.0 - self.rho) as f32;
         let flat = Flat {
             file: "rmsprop",
             source: include_str!("../../shaders/rmsprop.wgsl"),
             entries,
             states,
             common: self.common,
-            words: &[self.rho, rest, self.momentum, self.epsilon].map(Word::F32),
+            words: &[self.rho as f32, rest, self.momentum, self.epsilon].map(Word::F32),
             flops: 14,
         };
         flat.lower(shape, caps)
     }
 
     fn reference(&self, w: &mut Array, d_w: &Array, states: &mut [Array], now: &Now) {
-        let (rho, momentum) = (f64::from(self.rho), f64::from(self.momentum));
+        let (rho, momentum) = (self.rho, f64::from(self.momentum));
         for (i, w) in w.data.iter_mut().enumerate() {
             let (g, decayed) = self.common.prepared(*w, d_w.data[i], now);
             let mut states = states.iter_mut().map(|state| &mut state.data[i]);

@@ -1,5 +1,7 @@
 //! Stochastic gradient descent, with momentum.
 
+use serde_json::{Value, json};
+
 use crate::gpu::Caps;
 use crate::ops::{Array, Lowered, Now, Word};
 use crate::optim::flat::Flat;
@@ -22,8 +24,19 @@ impl Rule for Sgd {
         "sgd"
     }
 
-    fn states(&self) -> usize {
-        usize::from(self.momentum != 0.0)
+    fn common(&self) -> &Common {
+        &self.common
+    }
+
+    fn keras(&self) -> Value {
+        json!({ "class_name": "SGD", "config": { "momentum": self.momentum, "nesterov": self.nesterov } })
+    }
+
+    fn slots(&self) -> Vec<&'static str> {
+        match self.momentum == 0.0 {
+            true => Vec::new(),
+            false => vec!["momentum"],
+        }
     }
 
     fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
@@ -57,6 +70,7 @@ impl Rule for Sgd {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::optim::Clip;
 
     #[test]
     fn two_steps_by_hand() {
@@ -74,7 +88,7 @@ mod tests {
 
     #[test]
     fn clipping_and_decay_come_first() {
-        let common = Common { weight_decay: 0.5, clip_value: Some(1.0) };
+        let common = Common { weight_decay: 0.5, clip: Some(Clip::Value(1.0)), ..Common::default() };
         let rule = Sgd { common, ..Sgd::default() };
         let mut w = Array::new(Shape::new(&[2]), vec![8.0, 8.0]);
         let now = Now { learning_rate: 0.25, ..Now::default() };

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::gpu::{Caps, Device, Edit};
 use crate::ops::guarded::{Comparison, Guarded};
 use crate::ops::{Array, Dtype, Now, Operand};
-use crate::optim::{Rule, clip};
+use crate::optim::{self, Rule, clip};
 use crate::shape::Shape;
 
 /// Largest relative distance from the reference, about four times what was measured.
@@ -39,7 +39,7 @@ pub fn three_steps(
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let mut guarded = Guarded::new(device).edited(edit);
     let mut w = random(&mut rng, shape);
-    let mut states = vec![Array::zeros(shape); rule.states()];
+    let mut states = vec![Array::zeros(shape); optim::states(rule)];
     guarded.place(Operand::Param(0), shape, Dtype::F32, Some(&w))?;
     for (i, state) in states.iter().enumerate() {
         guarded.place(Operand::State(i), shape, Dtype::F32, Some(state))?;
@@ -48,8 +48,8 @@ pub fn three_steps(
         let now = Now { iteration, learning_rate: 0.125, ..Now::default() };
         let d_w = random(&mut rng, shape);
         guarded.place(Operand::DParam(0), shape, Dtype::F32, Some(&d_w))?;
-        guarded.run(&rule.lower(shape, caps), &now, false)?;
-        rule.reference(&mut w, &d_w, &mut states, &now);
+        guarded.run(&optim::update(rule, shape, caps), &now, false)?;
+        optim::reference(rule, &mut [(&mut w, d_w, &mut states)], &now);
     }
     let mut found = vec![guarded.compare(Operand::Param(0), &w, 1.0)?];
     for (i, state) in states.iter().enumerate() {

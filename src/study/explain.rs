@@ -12,7 +12,7 @@ use crate::graph::plan::{Memory, Plan};
 use crate::graph::{Graph, Settings, Sweep, Why};
 use crate::nn::network::Ends;
 use crate::nn::{Architecture, Freeze, Network};
-use crate::optim::RuleRef;
+use crate::optim::{self, RuleRef};
 use crate::shape::Shape;
 use crate::study::edges::{self, Edge};
 
@@ -115,7 +115,7 @@ impl Explanation {
             Ok((graph, plan))
         };
         let ((graph, plan), (full_graph, full)) = (planned(&setting.freeze)?, planned(&Freeze::None)?);
-        let states = setting.rule.states();
+        let states = optim::states(setting.rule.as_ref());
         let rows = rows(&graph, &plan, batch, architecture, states);
         let full_rows = self::rows(&full_graph, &full, batch, architecture, states);
         Ok(Explanation {

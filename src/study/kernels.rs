@@ -63,8 +63,8 @@ pub fn catalogue(caps: &Caps) -> Vec<File> {
     }
     let shapes = trial::shapes();
     for rule in optim::cases() {
-        let steps = shapes.iter().flat_map(|&shape| rule.lower(shape, caps).steps);
-        steps.for_each(|step| note(&step.kernel, rule.name().to_owned(), Part::Update));
+        let steps = shapes.iter().flat_map(|&shape| optim::update(rule.as_ref(), shape, caps).steps);
+        steps.for_each(|step| note(&step.kernel, step.kernel.file.to_owned(), Part::Update));
     }
     let clip = clip::by_norm(1.0, &shapes, caps).steps;
     clip.iter().for_each(|step| note(&step.kernel, "clip".to_owned(), Part::Update));

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::graph::store::state_name;
 use crate::graph::{Param, Store};
-use crate::nn::{Architecture, Freeze, Network};
+use crate::nn::{Architecture, Freeze, LayerKind, Network};
+use crate::train::keras_model;
 use crate::train::progress::Progress;
 use crate::weights::import::import;
 use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Outgoing, Source, safetensors};
 
 /// The key of the description in the file's metadata.
-const KEY: &str = "frostline";
+pub const KEY: &str = "frostline";
 /// The key of how far the run is.
 const PROGRESS: &str = "frostline.progress";
 
@@ -24,7 +25,7 @@ const PROGRESS: &str = "frostline.progress";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub architecture: Architecture,
-    /// Names in the order of the logits.
+    /// Names in the order of the logits; empty where the file does not say.
     pub classes: Vec<String>,
     /// Epochs trained, and the metrics of the epoch that this is.
     pub epoch: usize,
@@ -42,6 +43,15 @@ impl Checkpoint {
             val_acc: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+
+    /// Names of the classes, or their numbers where the file does not name them.
+    pub fn class_names(&self) -> Vec<String> {
+        let units = match self.architecture.layers.last().map(|layer| &layer.kind) {
+            Some(LayerKind::Dense { units, .. }) if self.classes.is_empty() => *units,
+            _ => return self.classes.clone(),
+        };
+        (0..units).map(|class| class.to_string()).collect()
     }
 
     /// The graph of this checkpoint, all of it trainable.
@@ -89,7 +99,7 @@ impl Checkpoint {
         progress: Option<&Progress>,
     ) -> Result<()> {
         let text = |value: serde_json::Result<String>| value.expect("plain data serialises");
-        let mut metadata = BTreeMap::from([(KEY.to_owned(), text(serde_json::to_string(self)))]);
+        let mut metadata = BTreeMap::from([(KEY.to_owned(), self.about())]);
         if let Some(progress) = progress {
             metadata.insert(PROGRESS.to_owned(), text(serde_json::to_string(progress)));
         }
@@ -113,19 +123,31 @@ impl Checkpoint {
     /// Not a file that Frostline wrote, damaged, or a newer kind.
     pub fn open(path: &Path) -> Result<(Checkpoint, Box<dyn Source>)> {
         let source = weights::open(path)?;
-        let about = source.metadata().get(KEY).ok_or_else(|| {
-            Error::weights(
-                path,
-                "holds weights but no Frostline checkpoint; pass it to 'train --weights' instead",
-            )
-        })?;
-        let checkpoint = serde_json::from_str(about).map_err(|e| {
-            Error::weights(
-                path,
-                format!("its description cannot be read ({e}); was it written by a newer version?"),
-            )
-        })?;
-        Ok((checkpoint, source))
+        Ok((Checkpoint::of(source.as_ref())?, source))
+    }
+
+    /// The description in an open file: Frostline's own, or a whole model of Keras, whose classes have no names.
+    ///
+    /// # Errors
+    /// The file holds weights alone, a newer kind, or a model that cannot be rebuilt here.
+    pub fn of(source: &dyn Source) -> Result<Checkpoint> {
+        let refuse = |what: String| Error::weights(source.path(), what);
+        if let Some(about) = source.metadata().get(KEY) {
+            return serde_json::from_str(about).map_err(|e| {
+                refuse(format!("its description cannot be read ({e}); was it written by a newer version?"))
+            });
+        }
+        match keras_model::read(source, None)? {
+            Some(model) => Ok(Checkpoint::new(&model.architecture, &[])),
+            None => {
+                Err(refuse("holds weights but no model; pass it to 'train --weights' instead".to_owned()))
+            }
+        }
+    }
+
+    /// The description as it stands in a file.
+    pub fn about(&self) -> String {
+        serde_json::to_string(self).expect("plain data serialises")
     }
 
     /// Puts all parameters into the store.
@@ -169,7 +191,7 @@ struct Stored {
 }
 
 /// What stands before the names of the optimizer's tensors in a file.
-const OPTIMIZER: &str = "optimizer/";
+pub const OPTIMIZER: &str = "optimizer/";
 
 /// What the optimizer keeps for one parameter.
 fn states(store: &Store, param: &Stored) -> Vec<Stored> {

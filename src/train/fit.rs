@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::graph::store::is_state;
 use crate::graph::{Graph, Store};
 use crate::optim::RuleRef;
+use crate::train::average;
 use crate::train::early_stopping::EarlyStopping;
 use crate::train::evaluate::Evaluator;
 use crate::train::history::{EpochRow, History};
@@ -21,6 +22,7 @@ use crate::train::receipt::fingerprint;
 use crate::train::samples::Samples;
 use crate::train::schedule::{At, Schedule};
 use crate::train::shares::timed;
+use crate::train::weighting::Weighting;
 
 /// A training run over a graph with a loss: one stage of it, where there are several.
 pub struct Fit<'a> {
@@ -28,6 +30,8 @@ pub struct Fit<'a> {
     pub train: &'a dyn Samples,
     pub val: Option<&'a dyn Samples>,
     pub rule: RuleRef,
+    /// How much each training sample counts; validation counts all the same.
+    pub weighting: Weighting,
     /// What happens to training images, where the graph has ops for it.
     pub augmentation: Augmentation,
     pub augment_validation: bool,
@@ -80,6 +84,7 @@ impl<'a> Fit<'a> {
             train,
             val: None,
             rule,
+            weighting: Weighting::default(),
             augmentation: Augmentation::default(),
             augment_validation: false,
             epochs: 10,
@@ -119,6 +124,7 @@ impl<'a> Fit<'a> {
             store.forget(is_state);
         }
         let mut trainer = self.trainer(store, progress)?;
+        trainer.weigh(self.weighting.clone());
         if !self.augmentation.is_none() {
             trainer.augment(&self.augmentation);
         }
@@ -126,12 +132,16 @@ impl<'a> Fit<'a> {
         while progress.in_stage.epochs < self.epochs {
             let begun = Instant::now();
             self.steps(&mut trainer, store, progress, observer)?;
+            if progress.in_stage.epochs + 1 == self.epochs {
+                average::adopt(self.graph, self.rule.as_ref(), store)?;
+            }
             let val = match (&mut evaluator, self.val) {
                 (Some(evaluator), Some(val)) => Some(evaluator.run(val)?.metrics),
                 _ => None,
             };
             progress.in_epoch.seconds += begun.elapsed().as_secs_f64();
             if self.close_epoch(store, progress, val, observer)? {
+                average::adopt(self.graph, self.rule.as_ref(), store)?;
                 break;
             }
         }

@@ -2,7 +2,9 @@
 
 pub mod advise;
 pub mod augment;
+pub mod average;
 pub mod checkpoint;
+pub mod convert;
 pub mod early_stopping;
 pub mod evaluate;
 pub mod events;
@@ -13,6 +15,8 @@ pub mod fit;
 pub mod history;
 pub mod interrupt;
 pub mod keeper;
+pub mod keras_model;
+pub mod keras_state;
 pub mod lr_find;
 pub mod metrics;
 pub mod monitor;
@@ -31,6 +35,7 @@ pub mod shares;
 pub mod size;
 pub mod stages;
 pub mod transfer;
+pub mod weighting;
 
 pub use checkpoint::Checkpoint;
 pub use early_stopping::EarlyStopping;
@@ -47,3 +52,4 @@ pub use session::{Session, Watcher};
 pub use shares::Shares;
 pub use size::Size;
 pub use stages::Stage;
+pub use weighting::Weighting;

@@ -16,6 +16,7 @@ use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
 use crate::train::shares::timed;
+use crate::train::weighting::Weighting;
 
 /// Steps whose results may be under way before the oldest is waited for.
 const UNDER_WAY: usize = 4;
@@ -30,6 +31,7 @@ pub struct Passes {
     classes: usize,
     /// Samples of one pass.
     micro: usize,
+    weighting: Weighting,
     under_way: VecDeque<(ReadBack, Vec<u32>)>,
     /// Seconds.
     waited: f64,
@@ -88,8 +90,6 @@ impl Passes {
         let logits = graph.nodes[ends.loss.0].x[0];
         let classes = graph.values[logits.0].shape.last();
         let program = Program::new(graph, plan, store)?;
-        let ones = vec![1f32; micro];
-        program.feed(ends.weights, bytemuck::cast_slice(&ones));
         let feeder = Feeder::new(graph, None);
         Ok(Passes {
             device,
@@ -99,9 +99,15 @@ impl Passes {
             feeder,
             classes,
             micro,
+            weighting: Weighting::default(),
             under_way: VecDeque::new(),
             waited: 0.0,
         })
+    }
+
+    /// From now on samples count as `weighting` says; at first they all count the same.
+    pub fn weigh(&mut self, weighting: Weighting) {
+        self.weighting = weighting;
     }
 
     pub fn plan(&self) -> &Plan {
@@ -129,11 +135,15 @@ impl Passes {
     pub fn step(&mut self, batch: &Minibatch, seed: u32, iteration: u32, learning_rate: f32) -> Result<()> {
         let n = batch.len();
         let width = batch.bytes().len() / n.max(1);
+        let rule = self.plan().settings.rule.as_ref();
+        let learning_rate = rule.map_or(0.0, |rule| rule.common().rate(learning_rate, iteration));
         let mut now = Now { seed, iteration, first_sample: 0, loss_scale: 1.0 / n as f32, learning_rate };
         for (index, first) in (0..n).step_by(self.micro).enumerate() {
             let last = (first + self.micro).min(n);
             now.first_sample = first as u32;
             self.program.feed(self.input, &batch.bytes()[first * width..last * width]);
+            let weights = self.weighting.of(&batch.labels[first..last], &batch.indices[first..last]);
+            self.program.feed(self.ends.weights, bytemuck::cast_slice(&weights));
             let whole = Whole { bytes: batch.bytes(), labels: &batch.labels };
             self.feeder.feed(&self.program, whole, first..last, &now);
             self.program.run(last - first, &now, index)?;

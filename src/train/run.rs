@@ -9,14 +9,16 @@ use crate::data::folder::{self, Dataset};
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::graph::{Choices, Store};
-use crate::nn::{Architecture, Freeze};
+use crate::nn::{Architecture, Freeze, init};
 use crate::optim::{Optimizer, Sgd};
 use crate::train::early_stopping::EarlyStopping;
 use crate::train::feature_file::FeatureFile;
 use crate::train::monitor::Monitor;
 use crate::train::plateau::Plateau;
+use crate::train::pretrained::Pretrained;
 use crate::train::schedule::Schedule;
 use crate::train::stages::Stage;
+use crate::train::weighting::Weighting;
 use crate::weights::file;
 
 /// The settings of a run.
@@ -27,6 +29,10 @@ pub struct Run {
     pub data: DataSettings,
     pub architecture: Architecture,
     pub start: Start,
+    /// How kernels without pretrained weights start.
+    pub initial: init::Kind,
+    pub label_smoothing: f32,
+    pub weighting: Weighting,
     pub augmentation: Augmentation,
     /// Whether images that validate are augmented too, as the published recipe has it.
     pub augment_validation: bool,
@@ -78,8 +84,9 @@ pub struct DataSettings {
 pub enum Start {
     Random,
     /// Pretrained weights of the base.
-    Weights(PathBuf),
-    /// A checkpoint of this architecture.
+    Weights(Pretrained),
+    /// A checkpoint of this architecture, or a whole Keras model, whose optimizer's state comes along if it is of the
+    /// same kind.
     Checkpoint(PathBuf),
 }
 
@@ -114,6 +121,9 @@ impl Run {
             data,
             architecture,
             start: Start::Random,
+            initial: init::Kind::default(),
+            label_smoothing: 0.0,
+            weighting: Weighting::default(),
             augmentation: Augmentation::default(),
             augment_validation: false,
             cache_augment: None,

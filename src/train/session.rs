@@ -19,6 +19,7 @@ use crate::train::run::{Place, Run};
 use crate::train::setup;
 use crate::train::stages::Stage;
 use crate::train::transfer::Staged;
+use crate::weights::import::Report;
 
 /// See the module's first line.
 pub struct Session {
@@ -31,6 +32,8 @@ pub struct Session {
     features: Option<FeatureFile>,
     /// Loaders of the training images and of those that validate, with what they could not read.
     pub loaders: Vec<Arc<Loader>>,
+    /// What pretrained weights were loaded, where the run began with this session.
+    pub imported: Option<Report>,
 }
 
 /// Who watches a session.
@@ -61,10 +64,11 @@ impl Session {
         memory: u64,
         folder: &Path,
     ) -> Result<Session> {
-        setup::fill(&run, store)?;
+        let imported = setup::fill(&run, store)?;
+        let progress = setup::progress(&run, store)?;
         run.place = Some(Place::of(store, memory));
         run.write(folder)?;
-        Session::new(run, data, folder, Progress::default())
+        Ok(Session { imported, ..Session::new(run, data, folder, progress)? })
     }
 
     /// Takes up the run in `folder` where it was last saved, or at its beginning where it never was.
@@ -85,7 +89,7 @@ impl Session {
             }
             false => {
                 setup::fill(&run, store)?;
-                Progress::default()
+                setup::progress(&run, store)?
             }
         };
         Session::new(run, &data, folder, progress)
@@ -93,7 +97,7 @@ impl Session {
 
     fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
         let (loaders, features) = (setup::loaders(&run, data)?, FeatureFile::meant(&run.data.path)?);
-        Ok(Session { run, folder: folder.to_path_buf(), progress, cache: None, features, loaders })
+        Ok(Session { run, folder: folder.to_path_buf(), progress, cache: None, features, loaders, imported: None })
     }
 
     /// Number of parameters, frozen or not.
@@ -170,6 +174,7 @@ impl Session {
         let run = &self.run;
         Fit {
             val: staged.val.as_deref(),
+            weighting: run.weighting.clone(),
             augmentation: run.augmentation.clone(),
             augment_validation: run.augment_validation,
             epochs: stage.epochs,

@@ -8,46 +8,74 @@ use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::cut::split_after;
 use crate::graph::{Graph, Store};
-use crate::nn::{Freeze, Network};
+use crate::nn::init::Random;
+use crate::nn::{Architecture, Freeze, Network};
 use crate::train::augment;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::feature_cache::FeatureCache;
 use crate::train::feature_file::FeatureFile;
 use crate::train::pretrained::initialise;
+use crate::train::progress::Progress;
 use crate::train::run::{Run, Start};
 use crate::train::samples::{ImageSamples, Samples};
 use crate::train::stages::{self, Stage};
 use crate::train::transfer::{self, Staged, Staging, Variants};
+use crate::train::{keras_model, keras_state};
+use crate::weights;
+use crate::weights::import::Report;
 
 /// The graph of one stage.
 ///
 /// # Errors
 /// Layers that do not fit together, or a freezing choice that names no layer.
 pub fn graph(run: &Run, stage: &Stage) -> Result<Graph> {
-    let mut graph = augment::network(run.architecture.clone(), &stage.freeze, 0.0, &run.augmentation)?.graph;
+    let mut graph =
+        augment::network(run.architecture.clone(), &stage.freeze, run.label_smoothing, &run.augmentation)?
+            .graph;
     for (layer, rate) in stages::rates(&run.architecture, run.block_factor) {
         graph.set_rate(&layer, rate);
     }
     Ok(graph)
 }
 
-/// Puts the first weights into the store.
+/// Puts the first weights into the store; gives the import report of pretrained ones.
 ///
 /// # Errors
 /// A file that cannot be read, or is for another model.
-pub fn fill(run: &Run, store: &mut Store) -> Result<()> {
+pub fn fill(run: &Run, store: &mut Store) -> Result<Option<Report>> {
+    let random = Random { kind: run.initial, seed: run.seed };
     let network = || Network::new(run.architecture.clone(), &Freeze::None, 0.0);
     match &run.start {
         Start::Checkpoint(path) => {
             let (checkpoint, mut source) = Checkpoint::open(path)?;
-            if checkpoint.architecture != run.architecture {
+            let preprocessing = run.architecture.preprocessing;
+            if (Architecture { preprocessing, ..checkpoint.architecture.clone() }) != run.architecture {
                 return Err(Error::weights(path, "has another architecture than this run"));
             }
-            checkpoint.load(&mut *source, store)
+            checkpoint.load(&mut *source, store).map(|()| None)
         }
-        Start::Weights(path) => initialise(&network()?, Some(path), store, run.seed).map(drop),
-        Start::Random => initialise(&network()?, None, store, run.seed).map(drop),
+        Start::Weights(pretrained) => initialise(&network()?, Some(pretrained), store, random),
+        Start::Random => initialise(&network()?, None, store, random),
     }
+}
+
+/// How far the run is where it starts from a Keras model whose optimizer was of the same kind: its state is put into the
+/// store. At the beginning otherwise.
+///
+/// # Errors
+/// The file is damaged, or other layers trained in Keras.
+pub fn progress(run: &Run, store: &mut Store) -> Result<Progress> {
+    let mut progress = Progress::default();
+    let Start::Checkpoint(path) = &run.start else { return Ok(progress) };
+    let mut source = weights::open(path)?;
+    let rule = run.optimizer.rule();
+    let compiled = keras_model::compiled(source.as_ref()).ok().flatten();
+    let same = compiled.is_some_and(|c| c.described.optimizer.rule().name() == rule.name());
+    if same && source.optimizer().is_some() {
+        let graph = graph(run, &run.stages[0])?;
+        progress.in_stage.iteration = keras_state::restore(source.as_mut(), &graph, rule.as_ref(), store)?;
+    }
+    Ok(progress)
 }
 
 /// Loaders of the training images and, where there are any, of those that validate.

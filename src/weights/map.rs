@@ -18,7 +18,8 @@ pub struct Wanted {
 }
 
 /// How layers of the model and of the file find each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum By {
     /// The first layer with weights takes the first of the file, and so on; the counts must agree.
     Order,

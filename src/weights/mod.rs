@@ -30,6 +30,7 @@ pub mod fetch;
 pub mod file;
 pub mod import;
 pub mod keras;
+pub mod kind;
 pub mod known;
 pub mod map;
 pub mod npz;

@@ -2,7 +2,7 @@
 
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -25,6 +25,8 @@ pub struct Contents<'c> {
     /// Keras' `config.json`: names the class and place of every layer. Without it, classes are told by the shapes.
     pub config: Option<&'c Value>,
     pub state: Option<State<'c>>,
+    /// Free texts, kept where Keras does not look: `metadata.json`, attributes of the root.
+    pub metadata: &'c BTreeMap<String, String>,
 }
 
 /// An optimizer's state, to go on from.
@@ -77,7 +79,9 @@ pub fn archive(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>
         ));
     };
     let plan = laid_out(path, tree::v3(path, contents)?)?;
-    let about = json!({"keras_version": KERAS_VERSION, "written_by": concat!("frostline ", env!("CARGO_PKG_VERSION"))});
+    let mut about = json!(contents.metadata);
+    about["keras_version"] = json!(KERAS_VERSION);
+    about["written_by"] = json!(concat!("frostline ", env!("CARGO_PKG_VERSION")));
     let zipped = |e: zip::result::ZipError| Error::weights(path, format!("cannot be packed: {e}"));
     file::replace(path, |out| {
         let mut zip = zip::ZipWriter::new(out);

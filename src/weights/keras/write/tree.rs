@@ -46,6 +46,7 @@ pub(super) fn v3(path: &Path, contents: &Contents<'_>) -> Result<Group> {
         known.iter().rev().map(|layer| (layer.name.as_str(), layer)).collect();
     let mut used = BTreeMap::new();
     let mut root = Group::default();
+    root.attributes = texts(contents);
     for (layer, tensors) in layers(contents.tensors) {
         let group = match by_name.get(layer) {
             Some(known) => known.group.clone(),
@@ -116,9 +117,10 @@ fn state_data(state: &State<'_>, first: usize) -> Vec<(String, Data)> {
 pub(super) fn legacy(path: &Path, contents: &Contents<'_>) -> Result<Group> {
     check(path, contents)?;
     let mut root = Group::default();
+    root.attributes = texts(contents);
     let inner = match contents.config {
         Some(config) => {
-            root.attributes = about();
+            root.attributes.extend(about());
             root.attributes
                 .push(("model_config".to_string(), Attribute::Text(model_config(config).to_string())));
             if let Some(training) = training_config(config) {
@@ -147,6 +149,10 @@ pub(super) fn legacy(path: &Path, contents: &Contents<'_>) -> Result<Group> {
         put_named(path, root.at("optimizer_weights"), prefixed)?;
     }
     Ok(root)
+}
+
+fn texts(contents: &Contents<'_>) -> Vec<(String, Attribute)> {
+    contents.metadata.iter().map(|(key, text)| (key.clone(), Attribute::Text(text.clone()))).collect()
 }
 
 fn about() -> Vec<(String, Attribute)> {

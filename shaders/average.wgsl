@@ -1,0 +1,52 @@
+// A running average over one parameter, or a window of it, of `count` elements (or vec4); iteration counts from 0.
+//   average = m * average + (1 - m) * w, and average = w in the first step;  every `overwrite` steps w = average
+// One invocation updates one element; four in the kernel on vec4.
+// Source: Keras use_ema; Polyak and Juditsky 1992.
+
+struct P {
+    count: u32,
+    overwrite: u32, // 0 for never
+    momentum: f32,
+    rest: f32, // 1 - m, from f64
+    iteration: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> w: array<f32>;
+@group(0) @binding(1) var<storage, read_write> average: array<f32>;
+@group(0) @binding(2) var<storage, read_write> w4: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> average4: array<vec4f>;
+
+fn mixed(now: vec4f, before: vec4f) -> vec4f {
+    if (p.iteration == 0u) { return now; }
+    return p.momentum * before + p.rest * now;
+}
+
+fn overwrites() -> bool {
+    return p.overwrite > 0u && (p.iteration + 1u) % max(p.overwrite, 1u) == 0u;
+}
+
+@compute @workgroup_size(SIZE)
+fn update(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = flat_index(group, groups, local);
+    if (i >= p.count) { return; }
+    let mean = mixed(vec4f(w[w_at + i]), vec4f(average[average_at + i])).x;
+    average[average_at + i] = mean;
+    if (overwrites()) { w[w_at + i] = mean; }
+}
+
+@compute @workgroup_size(SIZE)
+fn update4(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) local: u32,
+) {
+    let i = flat_index(group, groups, local);
+    if (i >= p.count) { return; }
+    let mean = mixed(w4[w4_at / 4u + i], average4[average4_at / 4u + i]);
+    average4[average4_at / 4u + i] = mean;
+    if (overwrites()) { w4[w4_at / 4u + i] = mean; }
+}

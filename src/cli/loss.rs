@@ -1,0 +1,64 @@
+//! The options that say what counts how much in the loss.
+
+use crate::data::folder::Dataset;
+use crate::error::{Error, Result, unknown};
+use crate::train::Weighting;
+
+/// Label smoothing and the weights of classes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Loss")]
+pub struct LossArgs {
+    /// Share of each label that is spread over all classes, as Keras' label_smoothing
+    #[arg(long, default_value_t = 0.0)]
+    pub label_smoothing: f32,
+    /// How much classes count: 'balanced', or CLASS=WEIGHT,... where the others count 1
+    #[arg(long, value_name = "WEIGHTS")]
+    pub class_weights: Option<String>,
+}
+
+impl LossArgs {
+    /// # Errors
+    /// An unknown class, or a weight that is no number or negative.
+    pub fn weighting(&self, data: &Dataset) -> Result<Weighting> {
+        let classes = data.classes.len();
+        let weighting = match self.class_weights.as_deref() {
+            None => Weighting::default(),
+            Some("balanced") => Weighting::balanced(&data.train.class_counts(classes)),
+            Some(text) => Weighting { classes: named(text, &data.classes)?, samples: Vec::new() },
+        };
+        weighting.check(classes, data.train.len())?;
+        Ok(weighting)
+    }
+}
+
+/// `bird=2,bug=0.5`
+fn named(text: &str, classes: &[String]) -> Result<Vec<f32>> {
+    let mut weights = vec![1.0; classes.len()];
+    for pair in text.split(',') {
+        let (name, weight) = pair.rsplit_once('=').ok_or_else(|| {
+            Error::Usage(format!("--class-weights '{pair}': give 'balanced' or CLASS=WEIGHT, such as bird=2"))
+        })?;
+        let place = classes.iter().position(|class| class == name.trim());
+        let place = place.ok_or_else(|| unknown("class", name.trim(), classes))?;
+        weights[place] = weight
+            .trim()
+            .parse()
+            .map_err(|_| Error::Usage(format!("--class-weights: '{weight}' for {name} is no number")))?;
+    }
+    Ok(weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn named_weights_and_typos() {
+        let classes = ["bird", "bug", "cat"].map(str::to_owned);
+        assert_eq!(named("bug=0.5, cat=2", &classes).unwrap(), [1.0, 0.5, 2.0]);
+        let message = |text| named(text, &classes).unwrap_err().to_string();
+        assert!(message("brid=2").contains("did you mean 'bird'"));
+        assert!(message("bird").contains("CLASS=WEIGHT"));
+        assert!(message("bird=much").contains("no number"));
+    }
+}

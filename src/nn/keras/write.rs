@@ -1,0 +1,104 @@
+//! An architecture as the `config.json` of a Functional model.
+
+use serde_json::{Value, json};
+
+use crate::nn::architecture::{Architecture, Layer, LayerKind};
+use crate::ops::conv2d::Padding;
+
+/// The input layer's name: what Keras' VGGs call it, unless another layer is called so.
+fn input_name(architecture: &Architecture) -> String {
+    let taken = |name: &String| architecture.layers.iter().any(|layer| layer.name == *name);
+    (1..).map(|i| format!("input_{i}")).find(|name| !taken(name)).expect("some number is free")
+}
+
+/// What Keras rebuilds the model from: the same names, the last dense layer with softmax. `frozen` layers, from the
+/// first on, get `trainable: false`. The preparation of pixels stays outside, as in Keras' own VGG.
+///
+/// Source: keras/src/models/functional.py, `get_config` and `functional_from_config`.
+pub fn config(architecture: &Architecture, frozen: usize) -> Value {
+    let [h, w] = architecture.input;
+    let input = input_name(architecture);
+    let name = |name: &str| if name.is_empty() { "model".to_owned() } else { name.to_owned() };
+    let mut layers = vec![json!({
+        "module": "keras.layers",
+        "class_name": "InputLayer",
+        "config": { "batch_shape": [null, h, w, 3], "dtype": "float32", "sparse": false, "name": input },
+        "registered_name": null,
+        "name": input,
+        "inbound_nodes": [],
+    })];
+    let mut before = input.as_str();
+    for (index, layer) in architecture.layers.iter().enumerate() {
+        let last = index + 1 == architecture.layers.len();
+        layers.push(entry(layer, before, index >= frozen, last));
+        before = &layer.name;
+    }
+    json!({
+        "module": "keras.src.models.functional",
+        "class_name": "Functional",
+        "config": {
+            "name": name(&architecture.model),
+            "trainable": true,
+            "layers": layers,
+            "input_layers": [[input, 0, 0]],
+            "output_layers": [[before, 0, 0]],
+        },
+        "registered_name": "Functional",
+        "build_config": { "input_shape": [null, h, w, 3] },
+    })
+}
+
+fn entry(layer: &Layer, before: &str, trainable: bool, last: bool) -> Value {
+    let (class, mut config) = fields(&layer.kind, last);
+    config["name"] = json!(layer.name);
+    config["trainable"] = json!(trainable);
+    config["dtype"] = json!("float32");
+    let history = json!({ "class_name": "__keras_tensor__", "config": { "dtype": "float32", "keras_history": [before, 0, 0] } });
+    json!({
+        "module": "keras.layers",
+        "class_name": class,
+        "config": config,
+        "registered_name": null,
+        "name": layer.name,
+        "inbound_nodes": [{ "args": [history], "kwargs": {} }],
+    })
+}
+
+fn fields(kind: &LayerKind, last: bool) -> (&'static str, Value) {
+    let activation = |relu: bool| match (relu, last) {
+        (true, _) => "relu",
+        (false, true) => "softmax",
+        (false, false) => "linear",
+    };
+    match *kind {
+        LayerKind::Conv2d { filters, kernel, stride, padding, bias, relu } => (
+            "Conv2D",
+            json!({
+                "filters": filters, "kernel_size": kernel, "strides": stride, "padding": padding_name(padding),
+                "data_format": "channels_last", "use_bias": bias, "activation": activation(relu),
+            }),
+        ),
+        LayerKind::MaxPool2d { window, stride, padding } => (
+            "MaxPooling2D",
+            json!({
+                "pool_size": window, "strides": stride, "padding": padding_name(padding),
+                "data_format": "channels_last",
+            }),
+        ),
+        LayerKind::GlobalAveragePool => {
+            ("GlobalAveragePooling2D", json!({ "data_format": "channels_last", "keepdims": false }))
+        }
+        LayerKind::Flatten => ("Flatten", json!({ "data_format": "channels_last" })),
+        LayerKind::Dense { units, bias, relu } => {
+            ("Dense", json!({ "units": units, "use_bias": bias, "activation": activation(relu) }))
+        }
+        LayerKind::Dropout { rate } => ("Dropout", json!({ "rate": rate })),
+    }
+}
+
+fn padding_name(padding: Padding) -> &'static str {
+    match padding {
+        Padding::Same => "same",
+        Padding::Valid => "valid",
+    }
+}
