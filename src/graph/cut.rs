@@ -21,7 +21,7 @@ pub fn cut(graph: &Graph) -> Option<Cut> {
         constant[node.y.0] = !graph.trains(node)
             && !node.op.is_stochastic()
             && !node.op.is_loss()
-            && node.x.iter().all(|x| constant[x.0]);
+            && node.x.iter().all(|x| constant[x.0] && !graph.wanted.contains(x));
     }
     split(graph, |node| constant[node.y.0])
 }
@@ -77,5 +77,6 @@ fn copy(graph: &Graph, nodes: &[&Node]) -> Graph {
         let x = node.x.iter().map(|x| new[x]).collect();
         out.nodes.push(Node { name: node.name.clone(), op: node.op.clone(), x, params, y });
     }
+    out.wanted = graph.wanted.iter().filter_map(|value| new.get(value).copied()).collect();
     out
 }

@@ -1,7 +1,13 @@
-//! Looking inside: what is computed, what is skipped and why, what a kernel costs, and proof that it is right.
+//! Looking inside: what is computed, what is skipped and why; what a network has learnt and looks at; what a kernel
+//! costs, and proof that it is right.
 
 pub mod check;
 pub mod edges;
 pub mod explain;
 pub mod kernels;
 pub mod lab;
+pub mod layers;
+pub mod probe;
+pub mod show;
+pub mod sweep;
+pub mod trace;
