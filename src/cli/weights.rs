@@ -37,19 +37,25 @@ impl WeightsArgs {
     /// # Errors
     /// A file that is not there, or that was never fetched.
     pub fn resolve(&self, model: &str) -> Result<Option<Pretrained>> {
-        let path = match self.weights.as_str() {
-            "none" => return Ok(None),
-            "imagenet" => imagenet(model)?,
-            text if Path::new(text).is_file() => PathBuf::from(text),
-            text => {
-                return Err(Error::Usage(format!(
-                    "no weight file {text}; give a .safetensors or Keras file, --weights imagenet for what \
-                     'frostline fetch' brought, or --weights none to start from random values"
-                )));
-            }
-        };
         let by = self.by_name.then_some(By::Name);
-        Ok(Some(Pretrained { path, by, skip_mismatch: self.skip_mismatch }))
+        let found = pretrained(&self.weights, model)?;
+        Ok(found.map(|found| Pretrained { by, skip_mismatch: self.skip_mismatch, ..found }))
+    }
+}
+
+/// The weights that `text` names for `model`: a file, `imagenet`, or `none` for random values.
+///
+/// # Errors
+/// A file that is not there, or that was never fetched.
+pub fn pretrained(text: &str, model: &str) -> Result<Option<Pretrained>> {
+    match text {
+        "none" => Ok(None),
+        "imagenet" => Ok(Some(Pretrained::new(&imagenet(model)?))),
+        _ if Path::new(text).is_file() => Ok(Some(Pretrained::new(Path::new(text)))),
+        _ => Err(Error::Usage(format!(
+            "no weight file {text}; give a .safetensors or Keras file, --weights imagenet for what 'frostline fetch' \
+             brought, or --weights none to start from random values"
+        ))),
     }
 }
 

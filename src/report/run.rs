@@ -173,7 +173,8 @@ fn rungs(choices: &Choices) -> String {
 fn start(start: &Start) -> String {
     match start {
         Start::Random => "random".to_owned(),
-        Start::Weights(path) | Start::Checkpoint(path) => path.display().to_string(),
+        Start::Weights(weights) => weights.path.display().to_string(),
+        Start::Checkpoint(path) => path.display().to_string(),
     }
 }
 

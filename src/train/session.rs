@@ -97,7 +97,15 @@ impl Session {
 
     fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
         let (loaders, features) = (setup::loaders(&run, data)?, FeatureFile::meant(&run.data.path)?);
-        Ok(Session { run, folder: folder.to_path_buf(), progress, cache: None, features, loaders, imported: None })
+        Ok(Session {
+            run,
+            folder: folder.to_path_buf(),
+            progress,
+            cache: None,
+            features,
+            loaders,
+            imported: None,
+        })
     }
 
     /// Number of parameters, frozen or not.
