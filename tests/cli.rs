@@ -183,7 +183,11 @@ fn an_unreadable_image_is_named_and_skipped_or_refused() {
         .assert()
         .success()
         .stderr(contains("broken.png").and(contains("1 unreadable")));
-    train(folder.path(), &out).args(["--strict", "--overwrite"]).assert().code(1).stderr(contains("broken.png"));
+    train(folder.path(), &out)
+        .args(["--strict", "--overwrite"])
+        .assert()
+        .code(1)
+        .stderr(contains("broken.png"));
 }
 
 #[test]
