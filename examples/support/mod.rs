@@ -30,7 +30,7 @@ pub fn train(run: Run, images: &Dataset, name: &str) -> Result<()> {
     let mut store = Store::new(device);
     let folder = PathBuf::from("runs").join(name);
     std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
-    let mut session = Session::begin(run, images, &mut store, memory, || Ok(folder.clone()))?;
+    let mut session = Session::begin(run, images, &mut store, memory, &folder)?;
     let history = session.go(&mut store, &mut Lines)?;
     let best = history.best().expect("at least one epoch");
     let accuracy = 100.0 * best.val_acc.unwrap_or(best.acc);
