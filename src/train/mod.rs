@@ -1,5 +1,6 @@
 //! Training: samples in, a checkpoint out.
 
+pub mod advise;
 pub mod augment;
 pub mod checkpoint;
 pub mod early_stopping;
@@ -26,6 +27,7 @@ pub mod schedule;
 pub mod scores;
 pub mod session;
 pub mod setup;
+pub mod shares;
 pub mod stages;
 pub mod transfer;
 
@@ -41,4 +43,5 @@ pub use run::Run;
 pub use samples::{FeatureSamples, ImageSamples, Minibatch, Samples};
 pub use schedule::{Curve, Schedule};
 pub use session::{Session, Watcher};
+pub use shares::Shares;
 pub use stages::Stage;
