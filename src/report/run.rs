@@ -6,9 +6,10 @@ use crate::graph::Choices;
 use crate::report::page::Report;
 use crate::report::sections::setting::Fact;
 use crate::report::sections::summary::{Figure, Summary};
-use crate::report::sections::{curves::Curves, freeze, receipt::Receipt};
+use crate::report::sections::{curves::Curves, freeze, receipt::Receipt, shares::Share};
 use crate::study::explain::{self, Explanation, thousands};
 use crate::train::run::Start;
+use crate::train::shares::Shares;
 use crate::train::{EpochRow, History, Run, Stage};
 
 impl Report {
@@ -36,8 +37,14 @@ impl Report {
             stages: beginnings(run).into_iter().skip(1).collect(),
             history: history.clone(),
         };
+        self.shares = history.rows.iter().map(share).collect();
         self.receipt.hashes = history.rows.iter().map(|row| (row.epoch, row.weights.clone())).collect();
     }
+}
+
+fn share(row: &EpochRow) -> Share {
+    let Shares { input, device, host } = row.shares;
+    Share { name: format!("epoch {}", row.epoch + 1), input, host, device }
 }
 
 /// The first epoch of each stage, counted from 0, and what is frozen from there on.
