@@ -4,18 +4,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Shared;
-use super::model::weights_path;
 use super::progress::bar;
+use super::weights::path;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::graph::cut::split_after;
+use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 use crate::train::feature_file::{self, Origin};
 use crate::train::features::Extractor;
-use crate::train::pretrained::initialise;
+use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::{ImageSamples, interrupt};
 
 /// Example: frostline features examples/clipart8 --layer block2_pool --pool avg --input 96 --out features.safetensors
@@ -62,7 +63,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     if args.batch == 0 {
         return Err(Error::Usage("--batch takes at least 1".into()));
     }
-    let weights = weights_path(&args.weights)?;
+    let weights = path(&args.weights, &args.model)?;
     let options = folder::Options { val_fraction: args.val_fraction, seed: args.seed, strict: args.strict };
     let data = Dataset::open(&args.data, &options)?;
     data.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
@@ -76,7 +77,12 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
-    initialise(&network, weights.as_deref(), &mut store, args.seed)?;
+    initialise(
+        &network,
+        weights.as_deref().map(Pretrained::new).as_ref(),
+        &mut store,
+        Random::new(args.seed),
+    )?;
     let mut extractor = Extractor::new(&prefix, &name, &mut store, args.batch, memory)?;
     let load = |split: &Split| -> Result<Arc<Loader>> {
         let mut options = Options::square(args.input as u32, args.batch);

@@ -37,19 +37,25 @@ impl WeightsArgs {
     /// # Errors
     /// A file that is not there, or that was never fetched.
     pub fn resolve(&self, model: &str) -> Result<Option<Pretrained>> {
-        let path = match self.weights.as_str() {
-            "none" => return Ok(None),
-            "imagenet" => imagenet(model)?,
-            text if Path::new(text).is_file() => PathBuf::from(text),
-            text => {
-                return Err(Error::Usage(format!(
-                    "no weight file {text}; give a .safetensors or Keras file, --weights imagenet for what \
-                     'frostline fetch' brought, or --weights none to start from random values"
-                )));
-            }
-        };
         let by = self.by_name.then_some(By::Name);
-        Ok(Some(Pretrained { path, by, skip_mismatch: self.skip_mismatch }))
+        let found = path(&self.weights, model)?;
+        Ok(found.map(|path| Pretrained { path, by, skip_mismatch: self.skip_mismatch }))
+    }
+}
+
+/// The file that `text` names for `model`: a path, `imagenet`, or `none`.
+///
+/// # Errors
+/// A file that is not there, or that was never fetched.
+pub fn path(text: &str, model: &str) -> Result<Option<PathBuf>> {
+    match text {
+        "none" => Ok(None),
+        "imagenet" => imagenet(model).map(Some),
+        _ if Path::new(text).is_file() => Ok(Some(PathBuf::from(text))),
+        _ => Err(Error::Usage(format!(
+            "no weight file {text}; give a .safetensors or Keras file, --weights imagenet for what 'frostline fetch' \
+             brought, or --weights none to start from random values"
+        ))),
     }
 }
 

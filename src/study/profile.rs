@@ -205,6 +205,8 @@ fn layer_of(graph: &Graph, owner: Owner) -> usize {
             let owns = |node: &Node| node.params.contains(&param);
             graph.nodes.iter().position(owns).expect("every parameter has a layer")
         }
+        // Joint work waits for the last gradient: that of the first layer that trains.
+        Owner::Trained => graph.nodes.iter().position(|node| graph.trains(node)).expect("something trains"),
     }
 }
 
