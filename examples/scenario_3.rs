@@ -20,7 +20,7 @@ fn main() -> Result<()> {
     up_to(&mut base, "block2_pool")?;
     let head = Head { pool: Pool::Avg, hidden: vec![128], dropout: 0.3, classes: data.classes.len() };
     let run = Run {
-        start: Start::Weights(support::WEIGHTS.into()),
+        start: Start::Weights(support::weights()),
         optimizer: Optimizer::Adam(Adam::default()),
         stages: vec![Stage { freeze: Freeze::All, epochs: 100, rate: 0.003 }],
         stopping: Some(EarlyStopping::new(Monitor::ValAcc, 25)),

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use frostline::graph::draft::Role;
 use frostline::graph::store::state_name;
-use frostline::graph::{Graph, ParamId, Plan, Program, Settings, Store};
+use frostline::graph::{Choices, Graph, ParamId, Plan, Program, Settings, Store};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Freeze, Network};
 use frostline::ops::{Array, Now, Rung};
@@ -84,6 +84,7 @@ impl Bound {
         trains: impl Fn(&str) -> bool,
         smoothing: f32,
         settings: Settings,
+        rung: Option<Rung>,
         roles: impl Fn(&Graph) -> Vec<Role>,
     ) -> Bound {
         let mut graph = Network::new(model.architecture.clone(), &Freeze::None, smoothing).unwrap().graph;
@@ -95,7 +96,9 @@ impl Bound {
         let (ends, n) = (Ends::of(&graph).unwrap(), model.samples());
         let mut outputs = vec![ends.losses, ends.probabilities];
         outputs.extend(roles(&graph));
-        let settings = Settings { batch: n, outputs, ..settings };
+        let caps = store.device().caps();
+        let choices = rung.map_or(Choices::default(), |rung| Choices::everywhere(&graph, caps, rung));
+        let settings = Settings { batch: n, outputs, choices, ..settings };
         let plan = Plan::new(&graph, store.device().caps(), settings).unwrap();
         let program = Program::new(&graph, plan, &mut store).unwrap();
         let image: Vec<u8> = model.inputs["x_uint8"].data.iter().map(|&v| v as u8).collect();
@@ -154,8 +157,7 @@ fn every_layers_output() {
                 name => of_layer(graph, name),
             };
             let all = |graph: &Graph| layers.iter().filter_map(|name| role(graph, name)).collect();
-            let settings = Settings { choice: rung, ..Settings::default() };
-            let mut bound = Bound::new(&model, |_| true, 0.0, settings, all);
+            let mut bound = Bound::new(&model, |_| true, 0.0, Settings::default(), rung, all);
             bound.run(0, 0.0);
             for (name, tensor) in &exact {
                 let role = match name == last {
@@ -234,9 +236,9 @@ fn gradients(
         let params = (0..graph.params.len()).filter(trains);
         params.map(|index| Role::ParamGradient(ParamId(index))).collect()
     };
-    let settings = Settings { training: true, choice: rung, ..Settings::default() };
+    let settings = Settings { training: true, ..Settings::default() };
     let trains = |name: &str| trainable.iter().any(|known| known == name);
-    let mut bound = Bound::new(model, trains, smoothing, settings, all);
+    let mut bound = Bound::new(model, trains, smoothing, settings, rung, all);
     bound.weigh(model, by_class);
     bound.run(0, 0.0);
     bound
@@ -276,10 +278,9 @@ fn trajectory(model: &Model, name: &str, run: &Value, losses: &[f64], rung: Opti
     let rate = learning_rate.expect("the oracle has no schedules");
     let trainable = names(&run["trainable"]);
     let smoothing = run["smooth"].as_f64().unwrap_or(0.0) as f32;
-    let settings =
-        Settings { training: true, rule: Some(optimizer.rule()), choice: rung, ..Settings::default() };
+    let settings = Settings { training: true, rule: Some(optimizer.rule()), ..Settings::default() };
     let trains = |name: &str| trainable.iter().any(|known| known == name);
-    let mut bound = Bound::new(model, trains, smoothing, settings, |_| Vec::new());
+    let mut bound = Bound::new(model, trains, smoothing, settings, rung, |_| Vec::new());
     bound.weigh(model, run["cw"].as_bool().unwrap_or(false));
 
     let own = &model.manifest["f32_vs_f64"]["train"][name];
@@ -347,7 +348,7 @@ fn goes_on(model: &Model, file: &Path, trainable: &[String], tally: &mut Tally) 
         trains.map(|i| Role::ParamGradient(ParamId(i))).collect()
     };
     let settings = Settings { training: true, rule: Some(rule.clone()), ..Settings::default() };
-    let mut bound = Bound::new(model, trains, 0.0, settings, gradients);
+    let mut bound = Bound::new(model, trains, 0.0, settings, None, gradients);
     let trained: Vec<(String, Vec<f32>)> = (0..source.entries().len())
         .map(|i| (source.entries()[i].name.clone(), source.read(i).unwrap()))
         .collect();

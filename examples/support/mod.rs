@@ -8,11 +8,14 @@ use frostline::error::{Error, Result};
 use frostline::gpu::Device;
 use frostline::gpu::adapter::Choice;
 use frostline::graph::Store;
+use frostline::train::pretrained::Pretrained;
 use frostline::train::run::DataSettings;
 use frostline::train::{EpochRow, Observer, Run, Session, Watcher};
 
 /// The weights that come with the project: VGG16 without its top.
-pub const WEIGHTS: &str = "weights/vgg16_imagenet_notop.f16.safetensors";
+pub fn weights() -> Pretrained {
+    Pretrained::new("weights/vgg16_imagenet_notop.f16.safetensors".as_ref())
+}
 
 /// The folder of the first argument, or the clip art that comes with the project; at most so many images of each split
 /// as the second argument says.
