@@ -1,6 +1,7 @@
 # make demo      build, then the main job on the shipped weights and images
 # make test      every test, on a real GPU if there is one, else on a software driver
 # make bench     criterion benches (slow; the machine should be quiet)
+# make peers     Frostline beside burn, Keras and onnxruntime, into benches/RESULTS.md (an hour; quiet)
 # make doctor    the adapters of this machine, and which one Frostline takes
 # make lint      formatting, clippy and documentation, warnings denied
 # make clean     throws away what was built
@@ -13,7 +14,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 # Mesa's device-select layer asks for a desktop session and complains on machines without one.
 export NODEVICE_SELECT := 1
 
-.PHONY: demo test bench doctor lint clean toolchain release debug
+.PHONY: demo test bench peers doctor lint clean toolchain release debug
 
 demo: release
 	@$(TARGET)/release/frostline demo
@@ -23,6 +24,9 @@ test: debug
 
 bench: release
 	@$(CARGO) bench
+
+peers: release
+	@python3 benches/peers/run.py
 
 doctor: release
 	@$(TARGET)/release/frostline doctor

@@ -7,17 +7,15 @@
 //!     cargo bench --bench kernels -- 'conv2d/forward'      # a part of one op
 //!     FROSTLINE_RUNG=naive cargo bench --bench kernels     # another rung, where an op has it
 
-#[path = "support/bound.rs"]
-mod bound;
 mod support;
 
 use std::time::Duration;
 
-use bound::Bound;
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use frostline::gpu::Device;
 use frostline::ops::cases::{self, Bench};
-use frostline::ops::{Case, Lowered, Part, Rungs, trial};
+use frostline::ops::{Case, Lowered, Part, Rung, Rungs, trial};
+use frostline::study::bound::{Bound, lower};
 
 /// Largest relative distance from the reference that a kernel may have and still be timed.
 const TOLERANCE: f64 = 1e-5;
@@ -25,7 +23,7 @@ const TOLERANCE: f64 = 1e-5;
 fn kernels(criterion: &mut Criterion) {
     let device = support::device();
     for bench in cases::bench() {
-        let rungs = bound::rungs(&device, &bench.case);
+        let rungs = rungs(&device, &bench.case);
         for part in [Part::Forward, Part::DX, Part::DW] {
             time(criterion, &device, &bench, rungs, part);
         }
@@ -34,28 +32,39 @@ fn kernels(criterion: &mut Criterion) {
 
 fn time(criterion: &mut Criterion, device: &Device, bench: &Bench, rungs: Rungs, part: Part) {
     let case = &bench.case;
-    let site = bound::site(device, case, rungs);
-    let Some(lowered) = bound::lower(&*case.op, &site, part) else { return };
+    let Some(lowered) = lower(device, case, rungs, part) else { return };
     let mut group = criterion.benchmark_group(format!("{}/{}", case.op.kind(), part.name()));
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(2));
     group.throughput(throughput(case, &lowered));
     let shapes = case.name();
     let shapes = shapes.split_once(' ').map_or("", |(_, shapes)| shapes);
-    let id = BenchmarkId::new(rung(rungs, part), shapes);
+    let id = BenchmarkId::new(name_of(rungs, part), shapes);
     // Criterion calls this only for what its filter picks, and more than once: match and bind at the first call.
     let mut ready = None;
     group.bench_function(id, |bencher| {
-        let (tensors, launches) = ready.get_or_insert_with(|| {
-            matches_its_reference(device, &bench.small, rungs);
-            let inputs = case.inputs(1);
-            let mut tensors = Bound::new(device, case, &inputs).unwrap_or_else(|error| panic!("{error}"));
+        let (_tensors, launches) = ready.get_or_insert_with(|| {
+            matches_its_reference(device, &case.small(), rungs);
+            let mut tensors = Bound::of(device, case).unwrap_or_else(|error| panic!("{error}"));
             let launches = tensors.prepare(&lowered).unwrap_or_else(|error| panic!("{error}"));
             (tensors, launches)
         });
-        bencher.iter(|| tensors.run(launches).unwrap_or_else(|error| panic!("{error}")));
+        bencher.iter(|| {
+            device.submit(&*launches).and_then(|()| device.wait()).unwrap_or_else(|error| panic!("{error}"));
+        });
     });
     group.finish();
+}
+
+/// A rung for each part: the one that `FROSTLINE_RUNG` names where the op has it, else the op's default.
+fn rungs(device: &Device, case: &Case) -> Rungs {
+    let wanted = std::env::var("FROSTLINE_RUNG").ok();
+    let site = case.site(device.caps(), Rungs::all(Rung::Naive));
+    let pick = |part| {
+        let able = case.op.rungs(part, &site);
+        able.iter().copied().find(|rung| wanted.as_deref() == Some(rung.name())).unwrap_or(able[0])
+    };
+    Rungs { forward: pick(Part::Forward), d_x: pick(Part::DX), d_w: pick(Part::DW) }
 }
 
 /// # Panics
@@ -75,7 +84,7 @@ fn throughput(case: &Case, lowered: &Lowered) -> Throughput {
     }
 }
 
-fn rung(rungs: Rungs, part: Part) -> &'static str {
+fn name_of(rungs: Rungs, part: Part) -> &'static str {
     match part {
         Part::Forward | Part::Update => rungs.forward.name(),
         Part::DX => rungs.d_x.name(),

@@ -47,7 +47,8 @@
 //! use frostline::graph::Store;
 //! use frostline::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 //! use frostline::optim::Adam;
-//! use frostline::train::{Checkpoint, Fit, ImageSamples, Observer, pretrained::initialise, transfer::stage};
+//! use frostline::train::{Checkpoint, Fit, ImageSamples, Observer, pretrained::initialise};
+//! use frostline::train::transfer::{Staging, stage};
 //!
 //! struct Silent;
 //! impl Observer for Silent {}
@@ -65,7 +66,8 @@
 //!     Loader::new(split.clone(), batches::Options::square(96, 16)).map(|loader| ImageSamples(Arc::new(loader)))
 //! };
 //! let (train, val) = (samples(&data.train)?, samples(&data.val)?);
-//! let staged = stage(&network.graph, &mut store, train, Some(val), 16, u64::MAX, |_| ())?;
+//! let staging = Staging { batch: 16, memory: u64::MAX, cache: None, variants: None };
+//! let staged = stage(&network.graph, &mut store, train, Some(val), &staging, |_| ())?;
 //! let rule = Arc::new(Adam::with_decay(1.0));
 //! let fit = Fit::new(&staged.graph, &*staged.train, rule);
 //! let fit = Fit { val: staged.val.as_deref(), epochs: 100, learning_rate: 0.003, ..fit };

@@ -3,7 +3,7 @@
 
 use frostline::gpu::caps::{Caps, Class};
 use frostline::ops::cases::{self, Case};
-use frostline::ops::{Lowered, Part, Rung, Rungs, Site, Wants};
+use frostline::ops::{Lowered, Part, Rung, Rungs, Wants};
 use frostline::shape::Shape;
 
 fn adapters() -> Vec<Caps> {
@@ -16,7 +16,7 @@ fn lowered(case: &Case, n: usize, caps: &Caps, i: usize) -> [Lowered; 2] {
     let resized = |shape: &Shape| Shape::new(&[&[n], &shape.dims()[1..]].concat());
     let case = Case { op: case.op.clone(), x: case.x.iter().map(resized).collect() };
     let rungs = Rungs::all(Rung::Naive);
-    let mut site = Site { x: &case.x, y: case.y(), caps, rungs, training: true, layer: 1 };
+    let mut site = case.site(caps, rungs);
     let rung = |part| {
         let able = case.op.rungs(part, &site);
         able[i.min(able.len() - 1)]

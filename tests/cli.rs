@@ -10,6 +10,7 @@ use tempfile::TempDir;
 fn frostline() -> Command {
     let mut command = Command::cargo_bin("frostline").unwrap();
     command.timeout(std::time::Duration::from_secs(600));
+    command.env("FROSTLINE_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
     command
 }
 
@@ -60,6 +61,14 @@ fn train_eval_predict() {
     let eval = frostline().args(["eval", "--json"]).arg(&checkpoint).arg(folder.path()).assert().success();
     let found: serde_json::Value = serde_json::from_slice(&eval.get_output().stdout).unwrap();
     assert_eq!(found["images"], 6);
+    assert_eq!(found["top_k"], 1.0, "two classes, five guesses");
+    let recall: f64 =
+        found["classes"].as_array().unwrap().iter().map(|c| c["recall"].as_f64().unwrap()).sum();
+    assert!(
+        (recall / 2.0 - found["accuracy"].as_f64().unwrap()).abs() < 1e-9,
+        "classes of one size: {found}"
+    );
+    assert!(found["top_losses"][0]["image"].as_str().unwrap().contains("val"), "{found}");
     let best: Vec<&str> = history.lines().skip(1).map(|l| l.split(',').nth(5).unwrap()).collect();
     let accuracy = found["accuracy"].as_f64().unwrap();
     assert!(

@@ -63,7 +63,7 @@ fn each_shader_belongs_to_the_rust_file_of_its_stem() {
     for (file, stem) in &included {
         if !owns(file, stem) {
             wrong.push(format!(
-                "{} includes shaders/{stem}.wgsl; that belongs in ops/ or optim/, in a file of its stem",
+                "{} includes shaders/{stem}.wgsl; that belongs in ops/, optim/ or study/, in a file of its stem",
                 shown(file)
             ));
         }
@@ -160,7 +160,7 @@ fn owns(file: &Path, stem: &str) -> bool {
     let mut parts = file.components().map(|part| part.as_os_str().to_string_lossy().into_owned());
     let parts: Vec<String> = parts.by_ref().skip_while(|part| part != "src").collect();
     match &parts[..] {
-        [_, room, op, ..] if room == "ops" || room == "optim" => {
+        [_, room, op, ..] if ["ops", "optim", "study"].contains(&room.as_str()) => {
             let op = op.trim_end_matches(".rs");
             SHARED.contains(&op) || extends(stem, op)
         }

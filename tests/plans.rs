@@ -5,7 +5,7 @@ use std::sync::Arc;
 use frostline::gpu::Caps;
 use frostline::graph::draft::Role;
 use frostline::graph::text::text;
-use frostline::graph::{Graph, Plan, Settings};
+use frostline::graph::{Choices, Graph, Plan, Settings};
 use frostline::nn::network::Ends;
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, vgg};
 use frostline::ops::Part;
@@ -29,7 +29,7 @@ fn plan(graph: &Graph, micro: bool) -> Plan {
         rule: Some(Arc::new(Sgd { momentum: 0.9, ..Sgd::default() })),
         updates_at_end: micro,
         outputs: vec![ends.losses, ends.probabilities],
-        choice: None,
+        choices: Choices::default(),
     };
     Plan::new(graph, &Caps::default(), settings).unwrap()
 }
@@ -73,6 +73,20 @@ fn frozen_layers_have_no_gradient_work() {
         .filter(|s| s.owner == frostline::graph::draft::Owner::Node(frostline::graph::NodeId(first)));
     let parts: Vec<Part> = parts.map(|s| s.step.part).collect();
     assert!(parts.contains(&Part::DW) && !parts.contains(&Part::DX), "{parts:?}");
+}
+
+/// A pool in a convolution's store: no map before it, on the way there or back; "in block1_conv1" says where it went.
+#[test]
+fn the_map_between_a_convolution_and_its_pool_is_not_stored() {
+    let graph = graph(&Freeze::None);
+    let plan = plan(&graph, false);
+    for block in 1..=5 {
+        let pool = format!("block{block}_pool");
+        let last = graph.nodes.iter().find(|node| node.name == pool).unwrap().x[0];
+        assert!(plan.tensor(Role::Activation(last)).is_none() && plan.tensor(Role::Gradient(last)).is_none());
+        let line = format!("{pool:<20} in {}", graph.values[last.0].name);
+        assert!(text(&graph, &plan).contains(&line), "no line '{line}'");
+    }
 }
 
 /// Tensors that share a slot are never alive at the same step.

@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashSet};
 
 use frostline::gpu::caps::{Caps, Class};
 use frostline::ops::cases::{self, Case};
-use frostline::ops::{Access, Part, Rung, Rungs, Site, Step, Wants};
+use frostline::ops::{Access, Part, Rung, Rungs, Step, Wants};
 use frostline::optim::{self, clip};
 use frostline::shape::Shape;
+use frostline::study::roofline;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
 /// WebGPU's guaranteed limits, a software driver, a GPU.
@@ -28,7 +29,7 @@ fn adapters() -> Vec<Caps> {
 /// Forward and backward steps of a case on every rung.
 fn steps(case: &Case, caps: &Caps) -> Vec<Step> {
     let rungs = Rungs::all(Rung::Naive);
-    let mut site = Site { x: &case.x, y: case.y(), caps, rungs, training: true, layer: 1 };
+    let mut site = case.site(caps, rungs);
     let d_x = (0..case.x.len()).map(|i| case.op.differentiable(i)).collect();
     let wants = Wants { d_x, d_params: vec![true; case.op.params(&case.x).len()] };
     let mut steps = Vec::new();
@@ -52,6 +53,7 @@ fn all_steps() -> Vec<Step> {
             all.extend(shapes.iter().flat_map(|&shape| rule.lower(shape, &caps).steps));
         }
         all.extend(clip::by_norm(1.0, &shapes, &caps).steps);
+        all.extend(roofline::steps(&caps));
     }
     let mut seen = HashSet::new();
     all.retain(|step| seen.insert(step.kernel.clone()));

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use frostline::graph::interpreter::{Interpreter, array};
-use frostline::graph::{Graph, Plan, Program, Settings, Store};
+use frostline::graph::{Choices, Graph, Plan, Program, Settings, Store};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::ops::{Array, Now};
@@ -57,7 +57,7 @@ fn device_run(graph: &Graph, micro: usize) -> (Program, Store) {
         rule: Some(Arc::new(rule())),
         updates_at_end: micro < BATCH,
         outputs: vec![ends.losses, ends.probabilities],
-        choice: None,
+        choices: Choices::default(),
     };
     let plan = Plan::new(graph, store.device().caps(), settings).unwrap();
     let program = Program::new(graph, plan, &mut store).unwrap();

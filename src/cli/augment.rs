@@ -1,8 +1,11 @@
 //! `frostline augment`: what augmentation makes of an image, as a contact sheet.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use super::Shared;
+use clap::Parser;
+
+use super::{Cli, Command, Shared, presets};
 use crate::data::augmentation::Augmentation;
 use crate::data::decode::{self, Decoder};
 use crate::error::{Error, Result};
@@ -11,8 +14,10 @@ use crate::ops::FillMode;
 use crate::report::sheet::{self, Tile};
 use crate::train::augment::preview;
 
-/// Example: frostline augment examples/clipart8/val/bird/bird_00.jpg --preset seed -n 16
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline augment examples/clipart8/val/bird/bird_00.jpg --preset seed -n 16"
+)]
 pub struct Args {
     /// One image or more; several take turns, and mixup and cutmix pair them
     #[arg(required = true)]
@@ -29,9 +34,9 @@ pub struct Args {
     /// The contact sheet
     #[arg(long, default_value = "augmented.png")]
     pub out: PathBuf,
-    /// Start from this preset's augmentation
-    #[arg(long, default_value = "none")]
-    pub preset: String,
+    /// Start from the augmentation of a preset of 'frostline train'
+    #[arg(long, value_parser = presets::names(&presets::PRESETS))]
+    pub preset: Option<String>,
     #[command(flatten)]
     pub ranges: Ranges,
 }
@@ -140,8 +145,19 @@ fn around_one(text: &str) -> Result<[f64; 2], String> {
     }
 }
 
+/// What `frostline train --preset NAME` augments with.
+fn of_preset(name: &str) -> Augmentation {
+    let line = ["frostline", "train", "DATA", "--preset", name].map(OsString::from).to_vec();
+    let ranges = match Cli::try_parse_from(presets::expand(line)) {
+        Ok(Cli { command: Command::Train(train), .. }) => train.ranges,
+        _ => unreachable!("a preset is a line of options of train"),
+    };
+    ranges.over(&Augmentation::default()).expect("a preset makes sense")
+}
+
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
-    let augmentation = args.ranges.over(&Augmentation::of_preset(&args.preset)?)?;
+    let base = args.preset.as_deref().map_or(Augmentation::default(), of_preset);
+    let augmentation = args.ranges.over(&base)?;
     if args.number == 0 {
         return Err(Error::Usage("-n takes at least 1".into()));
     }
@@ -177,6 +193,11 @@ mod tests {
         assert_eq!(around_one("0.25"), Ok([0.75, 1.25]));
         assert_eq!(around_one("0.5,2"), Ok([0.5, 2.0]));
         assert!(around_one("a lot").is_err() && pair("1").is_err());
+    }
+
+    #[test]
+    fn the_preset_is_the_published_recipe() {
+        assert_eq!(of_preset("seed"), Augmentation::recipe());
     }
 
     #[test]

@@ -26,11 +26,11 @@ use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::features::Extractor;
 use crate::train::metrics::argmax;
 use crate::train::pretrained::initialise;
-use crate::train::transfer::stage;
+use crate::train::transfer::{Staging, stage};
 use crate::train::{EpochRow, FeatureSamples, Fit, History, ImageSamples, Observer, Samples, interrupt};
 
-/// Example: frostline demo --out runs/demo
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline demo --out runs/demo")]
 pub struct Args {
     /// Images in DATA/train/CLASS and DATA/val/CLASS
     #[arg(long, default_value = "examples/clipart8")]
@@ -192,9 +192,9 @@ impl Demo<'_> {
     fn head(&self, graph: &Graph, store: &mut Store, data: (&dyn Samples, &dyn Samples)) -> Result<History> {
         let memory = self.memory(store);
         let progress = bar("features", data.0.len() + data.1.len(), self.shared.quiet);
-        let staged = stage(graph, store, data.0, Some(data.1), BATCH, memory, |done| {
-            progress.set_position(done as u64)
-        })?;
+        let staging = Staging { batch: BATCH, memory, cache: None, variants: None };
+        let staged =
+            stage(graph, store, data.0, Some(data.1), &staging, |done| progress.set_position(done as u64))?;
         progress.finish_and_clear();
         let val = staged.val.as_deref().expect("validation samples were given");
         self.fit(&staged.graph, (&*staged.train, val), HEAD, store)

@@ -9,16 +9,22 @@ use crate::data::split::Split;
 use crate::error::Result;
 use crate::graph::Store;
 use crate::train::evaluate::{Evaluation, evaluate};
-use crate::train::metrics::argmax;
+use crate::train::scores::Scores;
 use crate::train::{Checkpoint, ImageSamples};
 
-/// Example: frostline eval runs/clipart8-vgg16-1/best.safetensors examples/clipart8
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline eval runs/clipart8-vgg16-1/best.safetensors examples/clipart8")]
 pub struct Args {
     /// A checkpoint written by 'frostline train'
     pub checkpoint: PathBuf,
     /// DATA/val/CLASS/* or DATA/CLASS/*
     pub data: PathBuf,
+    /// How many guesses an image has for top-k
+    #[arg(long, default_value_t = 5)]
+    pub top: usize,
+    /// How many of the images with the highest losses to name
+    #[arg(long, default_value_t = 10)]
+    pub losses: usize,
     /// Images per pass
     #[arg(long, default_value_t = 16)]
     pub batch: usize,
@@ -36,16 +42,10 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let (found, loader) = apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
     let skipped = loader.unreadable();
     skipped.named.values().for_each(|what| eprintln!("skipped   {what}"));
-    if args.json {
-        println!("{}", json(&found, &checkpoint.classes, skipped.count()));
-        return Ok(());
-    }
-    println!("images    {} ({} unreadable)", found.metrics.samples(), skipped.count());
-    println!("loss      {:.4}", found.metrics.loss());
-    println!("accuracy  {:.4} ({} right)", found.metrics.accuracy(), found.metrics.correct());
-    let width = checkpoint.classes.iter().map(String::len).max().unwrap_or(0);
-    for (name, (right, all)) in checkpoint.classes.iter().zip(per_class(&found, checkpoint.classes.len())) {
-        println!("  {name:width$}  {right:>4} of {all:<4} {:.3}", right as f64 / all.max(1) as f64);
+    let scores = Scores::of(&found, &checkpoint.classes, args.top, args.losses);
+    match args.json {
+        true => println!("{}", json(&scores, &loader, skipped.count())),
+        false => print(&scores, &loader, skipped.count()),
     }
     Ok(())
 }
@@ -81,28 +81,97 @@ pub fn apply(
     Ok((evaluate(&network.graph, &mut store, &samples, batch.max(1), memory)?, loader))
 }
 
-/// (right, all) of each class.
-fn per_class(found: &Evaluation, classes: usize) -> Vec<(usize, usize)> {
-    let mut counts = vec![(0, 0); classes];
-    for (row, &label) in found.probabilities.chunks_exact(classes).zip(&found.labels) {
-        let count = &mut counts[label as usize];
-        count.0 += usize::from(argmax(row) == label as usize);
-        count.1 += 1;
+fn json(scores: &Scores, loader: &Loader, unreadable: usize) -> serde_json::Value {
+    let mut all = serde_json::to_value(scores).expect("plain data serialises");
+    all["unreadable"] = unreadable.into();
+    for (entry, loss) in all["top_losses"].as_array_mut().into_iter().flatten().zip(&scores.top_losses) {
+        entry["image"] = loader.path(loss.index).to_string_lossy().into();
     }
-    counts
+    all
 }
 
-fn json(found: &Evaluation, classes: &[String], unreadable: usize) -> serde_json::Value {
-    let counts = per_class(found, classes.len());
-    let per_class = classes
-        .iter()
-        .zip(counts)
-        .map(|(name, (right, all))| serde_json::json!({ "class": name, "right": right, "images": all }));
-    serde_json::json!({
-        "images": found.metrics.samples(),
-        "unreadable": unreadable,
-        "loss": found.metrics.loss(),
-        "accuracy": found.metrics.accuracy(),
-        "classes": per_class.collect::<Vec<_>>(),
-    })
+fn print(scores: &Scores, loader: &Loader, unreadable: usize) {
+    let right = scores.classes.iter().map(|class| class.right).sum::<usize>();
+    println!("images    {} ({unreadable} unreadable)", scores.images);
+    println!("loss      {:.4}", scores.loss);
+    println!("accuracy  {:.4} ({right} right)", scores.accuracy);
+    println!("top-{:<5} {:.4}", scores.k, scores.top_k);
+    println!("macro     f1 {:.4}  auc {}", scores.macro_f1, shown(scores.macro_auc));
+    println!("ece       {:.4}", scores.calibration.ece);
+    print_classes(scores);
+    print_confusion(scores);
+    print_calibration(scores);
+    if !scores.confused.is_empty() {
+        println!("\ntaken for each other");
+        let width = widest(scores.confused.iter().map(|pair| pair.truth.as_str()));
+        for pair in &scores.confused {
+            let percent = 100.0 * pair.share;
+            println!(
+                "  {:width$}  as {:width$}  {:>4}  {percent:>5.1} %",
+                pair.truth, pair.guess, pair.images
+            );
+        }
+    }
+    if !scores.top_losses.is_empty() {
+        println!("\nhighest losses");
+        let width = widest(scores.top_losses.iter().flat_map(|l| [l.truth.as_str(), l.guess.as_str()]));
+        for worst in &scores.top_losses {
+            let path = loader.path(worst.index);
+            let (truth, guess, p) = (&worst.truth, &worst.guess, worst.probability);
+            println!("  {:>7.3}  {truth:width$}  as {guess:width$}  {p:.3}  {}", worst.loss, path.display());
+        }
+    }
+}
+
+fn print_classes(scores: &Scores) {
+    let width = widest(scores.classes.iter().map(|class| class.class.as_str())).max("class".len());
+    println!("\n  {:width$}  images  right  precision  recall     f1    auc", "class");
+    for class in &scores.classes {
+        let [precision, recall, f1, auc] = [class.precision, class.recall, class.f1, class.auc].map(shown);
+        println!(
+            "  {:width$}  {:>6}  {:>5}  {precision:>9}  {recall:>6}  {f1:>5}  {auc:>5}",
+            class.class, class.images, class.right
+        );
+    }
+}
+
+/// Rows are true classes, columns guesses; columns carry the numbers of the rows.
+fn print_confusion(scores: &Scores) {
+    const MOST: usize = 30;
+    if scores.classes.len() > MOST {
+        println!("\nconfusion of {} classes: see --json", scores.classes.len());
+        return;
+    }
+    let width = widest(scores.classes.iter().map(|class| class.class.as_str()));
+    let most = scores.confusion.iter().flatten().max().copied().unwrap_or(0);
+    let column = most.to_string().len().max(scores.classes.len().to_string().len());
+    let numbers: Vec<String> = (1..=scores.classes.len()).map(|i| format!("{i:>column$}")).collect();
+    println!("\n  {:width$}      taken for {}", "class", numbers.join(" "));
+    for (i, (class, row)) in scores.classes.iter().zip(&scores.confusion).enumerate() {
+        let cell = |&images: &usize| match images {
+            0 => format!("{:>column$}", "."),
+            _ => format!("{images:>column$}"),
+        };
+        let cells: Vec<String> = row.iter().map(cell).collect();
+        println!("  {:width$}  {:>3}           {}", class.class, i + 1, cells.join(" "));
+    }
+}
+
+fn print_calibration(scores: &Scores) {
+    println!("\n  confidence   images   mean  accuracy");
+    for bin in scores.calibration.bins.iter().filter(|bin| bin.images > 0) {
+        let (confidence, accuracy) = (bin.confidence, bin.accuracy);
+        println!(
+            "  {:.1} to {:.1}   {:>6}  {confidence:.3}     {accuracy:.3}",
+            bin.low, bin.high, bin.images
+        );
+    }
+}
+
+fn shown(share: Option<f64>) -> String {
+    share.map_or("-".to_owned(), |share| format!("{share:.3}"))
+}
+
+fn widest<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| text.chars().count()).max().unwrap_or(0)
 }

@@ -1,12 +1,15 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod bench;
+pub mod cache;
 pub mod check;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
 pub mod eval;
 pub mod explain;
+pub mod features;
 pub mod fitting;
 pub mod kernel;
 pub mod lr_find;
@@ -15,6 +18,7 @@ pub mod optimizer;
 pub mod plan;
 pub mod predict;
 pub mod presets;
+pub mod profile;
 pub mod progress;
 pub mod run_folder;
 pub mod setup;
@@ -23,6 +27,7 @@ pub mod step;
 pub mod subject;
 pub mod sweep;
 pub mod train;
+pub mod tune;
 pub mod watch;
 
 use std::io::Write as _;
@@ -34,6 +39,7 @@ use clap::{Parser, Subcommand};
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::gpu::adapter::Choice;
+use crate::weights::fetch::cache_folder;
 use crate::weights::file;
 
 /// Transfer learning on any GPU: a folder of images in, a trusted model out.
@@ -87,10 +93,16 @@ pub enum Command {
     Eval(eval::Args),
     /// Classify images with a checkpoint
     Predict(predict::Args),
+    /// Write what a layer makes of a folder of images to a file
+    Features(features::Args),
     /// Draw what augmentation makes of an image, as a contact sheet
     Augment(augment::Args),
     /// Serve the page of a run while it goes on
     Watch(watch::Args),
+    /// Time kernels and whole steps on this adapter, each compared with its reference first
+    Bench(bench::Args),
+    /// Time every dispatch of a training run, by layer and part
+    Profile(profile::Args),
     /// Fine-tune the shipped VGG16 on the shipped clip art and compare with random weights
     Demo(demo::Args),
     /// Print the completions of a shell
@@ -117,8 +129,11 @@ impl Cli {
             Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),
             Command::Predict(args) => predict::run(args, shared),
+            Command::Features(args) => features::run(args, shared),
             Command::Augment(args) => augment::run(args, shared),
             Command::Watch(args) => watch::run(args, shared),
+            Command::Bench(args) => bench::run(args, shared),
+            Command::Profile(args) => profile::run(args, shared),
             Command::Demo(args) => demo::run(args, shared),
             Command::Completions(args) => completions::run(args),
         }
@@ -135,7 +150,10 @@ impl Shared {
     /// # Errors
     /// No adapter fits.
     pub fn open(&self) -> Result<Arc<Device>> {
-        let device = Device::open(&self.choice())?;
+        let mut device = Device::open(&self.choice())?;
+        if let Ok(folder) = cache_folder() {
+            device.keep_pipelines(&folder);
+        }
         self.say(format_args!("adapter   {} ({})", device.info(), device.why()));
         Ok(Arc::new(device))
     }
@@ -187,6 +205,21 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    /// `tests/examples.rs` runs the ones that end by themselves.
+    #[test]
+    fn every_help_has_an_example_that_parses() {
+        use clap::CommandFactory;
+        for subcommand in Cli::command().get_subcommands() {
+            let name = subcommand.get_name();
+            let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = help.strip_prefix("Example: ").unwrap_or_else(|| panic!("{name} has no example"));
+            let words = example.split_whitespace().take_while(|word| *word != ">");
+            let words: Vec<&str> = words.collect();
+            assert_eq!(words[1], name, "{example}");
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
+        }
     }
 
     #[test]

@@ -132,12 +132,9 @@ impl Watcher for Watch {
         self.open("features", images).set_position(done as u64);
     }
 
-    fn cached(&mut self, layer: Option<&str>) {
+    fn cached(&mut self, about: &str) {
         self.close();
-        match layer {
-            Some(layer) => self.say(&format!("cached    {layer}: everything up to it ran once per image")),
-            None => self.say("cached    nothing: every layer runs in every epoch"),
-        }
+        self.say(&format!("cached    {about}"));
     }
 }
 

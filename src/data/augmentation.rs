@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, unknown};
+use crate::error::{Error, Result};
 use crate::ops::FillMode;
 
 /// The ranges that each image draws from. The default changes nothing.
@@ -87,18 +87,6 @@ impl Augmentation {
             zoom_range: [0.7, 1.3],
             horizontal_flip: true,
             ..Augmentation::default()
-        }
-    }
-
-    /// The augmentation of a preset, by the preset's name.
-    ///
-    /// # Errors
-    /// An unknown name; the message suggests the nearest.
-    pub fn of_preset(name: &str) -> Result<Augmentation> {
-        match name {
-            "none" => Ok(Augmentation::default()),
-            "seed" | "seed-fixed" => Ok(Augmentation::recipe()),
-            _ => Err(unknown("preset", name, &["none", "seed", "seed-fixed"])),
         }
     }
 

@@ -205,11 +205,20 @@ impl Loader {
             return Err(Error::Usage(format!("image {outside} of a split of {len}: indices begin at 0")));
         }
         let batch = self.batch.min(order.len());
+        let whole = !self.is_empty() && order.len() >= len as usize;
         let source = Arc::clone(&self.source);
         let prefetch =
             Prefetch::start(Arc::clone(&self.source) as Arc<dyn Load>, order, self.workers, self.ahead())?;
         let buffers = Arc::clone(&self.buffers);
-        Ok(Batches { prefetch: Some(prefetch), source, buffers, batch, strict: self.strict, yielded: 0 })
+        Ok(Batches {
+            prefetch: Some(prefetch),
+            source,
+            buffers,
+            batch,
+            strict: self.strict,
+            whole,
+            yielded: 0,
+        })
     }
 
     /// Two batches in front of the consumer, but no more than 256 MiB of pixels beyond an image per worker.
@@ -229,6 +238,16 @@ impl Loader {
         self.source.cache.len()
     }
 
+    /// The class of the image at a place in the split.
+    pub fn class(&self, index: u32) -> u32 {
+        self.source.split.class(index as usize)
+    }
+
+    /// How files become pixels, in words that differ where the pixels may.
+    pub fn decoding(&self) -> String {
+        format!("{:?}", self.source.decoder.options())
+    }
+
     /// The file at a place in the split.
     pub fn path(&self, index: u32) -> PathBuf {
         self.source.split.path(index as usize)
@@ -242,7 +261,7 @@ impl Source {
 }
 
 /// The batches of one epoch. An image that cannot be read is noted, and the one after it takes its place;
-/// under `strict` it ends the epoch with its error. An epoch in which *no* image can be read is an error too.
+/// under `strict` it ends the epoch with its error. That *no* image of the whole split can be read is an error too.
 pub struct Batches {
     /// `None` once the epoch has ended.
     prefetch: Option<Prefetch>,
@@ -250,6 +269,8 @@ pub struct Batches {
     buffers: Arc<Buffers>,
     batch: usize,
     strict: bool,
+    /// The order holds as many images as the split.
+    whole: bool,
     yielded: usize,
 }
 
@@ -264,8 +285,8 @@ impl Iterator for Batches {
                 Some(Ok(batch))
             }
             Ok(None) => {
-                let had_images = self.prefetch.take().is_some_and(|p| !p.is_empty());
-                (had_images && self.yielded == 0).then(|| Err(self.nothing_readable()))
+                let ended_now = self.prefetch.take().is_some();
+                (ended_now && self.whole && self.yielded == 0).then(|| Err(self.nothing_readable()))
             }
             Err(error) => {
                 self.prefetch = None;

@@ -59,6 +59,10 @@ impl Decoder {
         self.options.size
     }
 
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
     /// Bytes of one decoded image: h * w * 3.
     pub fn image_bytes(&self) -> usize {
         self.options.size.0 as usize * self.options.size.1 as usize * 3

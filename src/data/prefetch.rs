@@ -83,12 +83,7 @@ fn spawn(shared: &Arc<Shared>, workers: usize) -> Result<Vec<JoinHandle<()>>> {
     Ok(threads)
 }
 
-impl Prefetch {
-    /// Whether there was nothing to load from the start.
-    pub fn is_empty(&self) -> bool {
-        self.shared.order.is_empty()
-    }
-}
+impl Prefetch {}
 
 impl Iterator for Prefetch {
     type Item = (u32, Result<Pixels>);

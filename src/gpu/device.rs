@@ -1,5 +1,6 @@
 //! An opened adapter: buffers, transfers, kernels.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::adapter::{self, Choice, Info};
 use crate::gpu::buffer::{Buffer, Form, Raw, TEXEL_ROW};
 use crate::gpu::caps::{Caps, Class};
+use crate::gpu::disk::Disk;
 use crate::gpu::kernel::Kernel;
 use crate::gpu::pipeline::{Build, Cache, Pipeline, Slot};
 use crate::gpu::upload::Ring;
@@ -18,6 +20,7 @@ pub struct Device {
     info: Info,
     why: String,
     pipelines: Cache,
+    disk: Option<Disk>,
     pub(super) ring: Ring,
     live: Arc<AtomicU64>,
     failure: Failure,
@@ -83,7 +86,12 @@ impl Device {
             .map_err(|e| Error::Device(format!("cannot open {info}: {e}; try --adapter cpu")))?;
         let failure = watch(&raw);
         let (pipelines, ring, live) = Default::default();
-        Ok(Device { raw, queue, info, why, pipelines, ring, live, failure })
+        Ok(Device { raw, queue, info, why, pipelines, disk: None, ring, live, failure })
+    }
+
+    /// Keeps what the driver compiles from now on in a file in `folder`, and starts from what is there.
+    pub fn keep_pipelines(&mut self, folder: &Path) {
+        self.disk = Disk::open(&self.raw, folder);
     }
 
     pub fn info(&self) -> &Info {
@@ -187,7 +195,8 @@ impl Device {
     /// The WGSL does not compile on this device.
     pub fn pipeline(&self, kernel: &Kernel, slots: &[Slot], build: Build) -> Result<Arc<Pipeline>> {
         let immediates = self.caps().immediates.min(128);
-        self.pipelines.get(&self.raw, immediates, kernel, slots, build)
+        let disk = self.disk.as_ref().map(|disk| &disk.raw);
+        self.pipelines.get(&self.raw, immediates, kernel, slots, build, disk)
     }
 
     /// Waits for everything submitted so far.
@@ -237,6 +246,14 @@ impl Device {
             Class::Cpu => 2e10,
             Class::Integrated | Class::Other => 3e11,
             Class::Discrete => 3e12,
+        }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        if let Some(disk) = &self.disk {
+            disk.save();
         }
     }
 }

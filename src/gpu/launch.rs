@@ -67,21 +67,23 @@ impl Device {
             group.push(launch);
             flops += launch.flops;
             if flops >= limit {
-                self.encode(&group);
+                self.encode(&group, None);
                 group.clear();
                 flops = 0;
             }
         }
         if !group.is_empty() {
-            self.encode(&group);
+            self.encode(&group, None);
         }
         self.check()
     }
 
-    fn encode(&self, launches: &[&Launch]) {
+    /// Submits launches as one pass, timed where `timestamps` are asked for.
+    pub(super) fn encode(&self, launches: &[&Launch], timestamps: Option<wgpu::ComputePassTimestampWrites>) {
         let uniforms = self.uniforms(launches);
         let mut encoder = self.raw.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut pass = encoder
+            .begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes: timestamps });
         for (index, launch) in launches.iter().enumerate() {
             pass.set_pipeline(&launch.pipeline.raw);
             pass.set_bind_group(0, &launch.bound.0, &[]);

@@ -51,13 +51,14 @@ impl Cache {
         kernel: &Kernel,
         slots: &[Slot],
         build: Build,
+        disk: Option<&wgpu::PipelineCache>,
     ) -> Result<Arc<Pipeline>> {
         let key = (kernel.clone(), slots.to_vec(), build);
         let mut known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(pipeline) = known.get(&key) {
             return Ok(pipeline.clone());
         }
-        let pipeline = Arc::new(compile(device, immediates, kernel, slots, build)?);
+        let pipeline = Arc::new(compile(device, immediates, kernel, slots, build, disk)?);
         known.insert(key, pipeline.clone());
         Ok(pipeline)
     }
@@ -73,6 +74,7 @@ fn compile(
     kernel: &Kernel,
     slots: &[Slot],
     build: Build,
+    disk: Option<&wgpu::PipelineCache>,
 ) -> Result<Pipeline> {
     let label = kernel.to_string();
     let number = |slot: &Slot| {
@@ -104,7 +106,7 @@ fn compile(
             zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
-        cache: None,
+        cache: disk,
     });
     match pollster::block_on(scope.pop()) {
         Some(error) => Err(Error::Device(format!("kernel {label} does not compile: {error}"))),

@@ -16,10 +16,15 @@ pub struct Cut {
 /// Splits at the first trainable or stochastic op: whatever depends on neither goes into the prefix.
 /// `None` if nothing can be cached.
 pub fn cut(graph: &Graph) -> Option<Cut> {
+    cut_with(graph, |_| false)
+}
+
+/// As [`cut`], where the draws of the stochastic ops that `settled` picks are fixed beforehand.
+pub fn cut_with(graph: &Graph, settled: impl Fn(&Node) -> bool) -> Option<Cut> {
     let mut constant: Vec<bool> = graph.values.iter().map(|value| value.node.is_none()).collect();
     for node in &graph.nodes {
         constant[node.y.0] = !graph.trains(node)
-            && !node.op.is_stochastic()
+            && (!node.op.is_stochastic() || settled(node))
             && !node.op.is_loss()
             && node.x.iter().all(|x| constant[x.0] && !graph.wanted.contains(x));
     }

@@ -4,9 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use crate::gpu::{Caps, Form};
 use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
+use crate::graph::fuse::{Inside, fuse};
 use crate::graph::grad::Sweep;
 use crate::graph::plan::Settings;
-use crate::ops::{Access, Dtype, Live, Lowered, Operand, Part, Rungs, Scratch, Site, Step, Word};
+use crate::ops::{Access, Dtype, Live, Lowered, Operand, Rungs, Scratch, Site, Step, Word};
 use crate::shape::Shape;
 
 /// What a tensor is for. A role names one tensor of the plan.
@@ -63,6 +64,8 @@ pub struct Draft {
     pub tensors: Vec<DraftTensor>,
     pub body: Vec<PlannedStep>,
     pub updates: Vec<PlannedStep>,
+    /// Nodes whose work the steps of others do.
+    pub inside: Vec<Inside>,
 }
 
 /// A stable number for a layer's name, so that a layer draws the same random numbers in every graph it is part of.
@@ -74,13 +77,15 @@ pub fn layer_key(name: &str) -> u32 {
 impl Draft {
     /// Lowers the part of `graph` that `settings.outputs` need, for `n` samples.
     pub fn new(graph: &Graph, caps: &Caps, settings: &Settings, n: usize) -> Draft {
+        let (graph, inside) = fuse(graph, &settings.outputs);
+        let graph = &graph;
         let mut drafter = Drafter {
             graph,
             caps,
             settings,
             n,
             sweep: Sweep::of(graph),
-            draft: Draft::default(),
+            draft: Draft { inside, ..Draft::default() },
             index: HashMap::new(),
             begun: HashSet::new(),
             lowerings: 0,
@@ -173,12 +178,7 @@ impl Drafter<'_> {
             training: self.settings.training,
             layer: layer_key(&node.name),
         };
-        let rung = |part| {
-            let able = node.op.rungs(part, &site);
-            self.settings.choice.filter(|rung| able.contains(rung)).unwrap_or(able[0])
-        };
-        let rungs = Rungs { forward: rung(Part::Forward), d_x: rung(Part::DX), d_w: rung(Part::DW) };
-        site.rungs = rungs;
+        site.rungs = self.settings.choices.rungs(&*node.op, &site);
         site
     }
 

@@ -1,9 +1,11 @@
 //! From layers to work: the graph, the gradient sweep, the cut, the plan and the program.
 
 pub mod builder;
+pub mod choices;
 pub mod cut;
 pub mod draft;
 pub mod fit;
+pub mod fuse;
 pub mod grad;
 pub mod interpreter;
 pub mod plan;
@@ -11,8 +13,10 @@ pub mod program;
 pub mod slots;
 pub mod store;
 pub mod text;
+pub mod watch;
 
 pub use builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
+pub use choices::Choices;
 pub use grad::{Sweep, Why};
 pub use plan::{Plan, Settings};
 pub use program::Program;

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::gpu::{Caps, Form};
 use crate::graph::builder::Graph;
+use crate::graph::choices::Choices;
 use crate::graph::draft::{Draft, DraftTensor, Owner, PlannedStep, Role};
+use crate::graph::fuse::Inside;
 use crate::graph::slots::{self, Lifetime, Slot};
-use crate::ops::{Access, Rung, Word};
+use crate::ops::{Access, Word};
 use crate::optim::RuleRef;
 
 /// What to plan for.
@@ -22,8 +24,8 @@ pub struct Settings {
     pub updates_at_end: bool,
     /// Results that must survive the pass.
     pub outputs: Vec<Role>,
-    /// A rung to use wherever an op has it, instead of the default.
-    pub choice: Option<Rung>,
+    /// Rungs to use instead of the ops' defaults.
+    pub choices: Choices,
 }
 
 /// Where a tensor lies.
@@ -57,6 +59,8 @@ pub struct Plan {
     pub body: Vec<PlannedStep>,
     /// Once per whole batch, where gradients accumulate.
     pub updates: Vec<PlannedStep>,
+    /// Nodes whose work the steps of others do.
+    pub inside: Vec<Inside>,
 }
 
 /// Planned device bytes by purpose.
@@ -99,6 +103,7 @@ impl Plan {
             prologue,
             body,
             updates: draft.updates,
+            inside: draft.inside,
             settings,
             caps: caps.clone(),
         })

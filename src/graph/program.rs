@@ -11,6 +11,7 @@ use crate::graph::builder::{Graph, ValueId};
 use crate::graph::draft::{Add, PlannedStep, Role};
 use crate::graph::plan::{Place, Plan};
 use crate::graph::store::{Store, state_name};
+use crate::graph::watch::{Timed, Watch};
 use crate::ops::{Access, Now, Operand};
 
 /// A plan with its buffers, ready to run.
@@ -24,6 +25,7 @@ pub struct Program {
     updates: Vec<Bind>,
     /// The body's steps for smaller batches, by size.
     smaller: HashMap<usize, Vec<PlannedStep>>,
+    watch: Option<Watch>,
 }
 
 struct Bind {
@@ -58,6 +60,7 @@ impl Program {
             body: Vec::new(),
             updates: Vec::new(),
             smaller: HashMap::new(),
+            watch: None,
             device,
             graph: graph.clone(),
             plan,
@@ -108,7 +111,20 @@ impl Program {
                 flops: planned.step.flops,
             })
             .collect();
-        self.device.submit(&launches)
+        match &self.watch {
+            Some(watch) => watch.run(&self.device, steps, &launches),
+            None => self.device.submit(&launches),
+        }
+    }
+
+    /// From now on every dispatch runs alone, waited for and timed.
+    pub fn watch(&mut self) {
+        self.watch = Some(Watch::begin());
+    }
+
+    /// Ends [`Program::watch`] and gives what it saw, in order.
+    pub fn unwatch(&mut self) -> Vec<Timed> {
+        self.watch.take().map_or_else(Vec::new, |watch| watch.take())
     }
 
     pub fn plan(&self) -> &Plan {

@@ -1,22 +1,27 @@
 //! What programs share on the device, by name: parameters and optimizer state, which outlive them, and the results of
-//! prologues, which live as long as a program that uses them.
+//! prologues, which live as long as a program that uses them; and the choice of their kernels.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Device, Form};
+use crate::graph::choices::Choices;
 
-/// Named device tensors. Programs for training, evaluation and prediction over one store see the same weights.
+/// Named device tensors. Programs for training, evaluation and prediction over one store see the same weights, and run
+/// on the same choice of kernels.
 pub struct Store {
     device: Arc<Device>,
+    /// Rungs for programs over this store, instead of the ops' defaults: what tuning found, or a receipt says.
+    pub choices: Choices,
     buffers: HashMap<String, Arc<Buffer>>,
     constants: HashMap<String, Weak<Buffer>>,
 }
 
 impl Store {
     pub fn new(device: Arc<Device>) -> Store {
-        Store { device, buffers: HashMap::new(), constants: HashMap::new() }
+        let (buffers, constants) = Default::default();
+        Store { device, choices: Choices::default(), buffers, constants }
     }
 
     pub fn device(&self) -> &Arc<Device> {

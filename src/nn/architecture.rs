@@ -91,6 +91,18 @@ pub struct Architecture {
 }
 
 impl Architecture {
+    /// The base up to and including `layer`, with another head on it.
+    ///
+    /// # Errors
+    /// No layer of the base has this name, or a head that makes no sense.
+    pub fn ending_at(&self, layer: &str, head: &Head) -> Result<Architecture> {
+        let mut layers = self.layers[..self.base].to_vec();
+        up_to(&mut layers, layer)?;
+        let base = layers.len();
+        layers.extend(head.layers()?);
+        Ok(Architecture { layers, base, ..self.clone() })
+    }
+
     /// A head on a base, for square images of `input` pixels a side.
     pub fn stack(
         model: &str,

@@ -7,6 +7,7 @@ pub mod freeze_points;
 pub mod gradients;
 pub mod page;
 pub mod picture;
+pub mod profile;
 pub mod sections;
 pub mod sheet;
 pub mod svg;

@@ -159,6 +159,16 @@ impl Feeder {
         }
     }
 
+    /// Feeds the numbers of single images, whose draws somebody else decides; nothing is mixed.
+    pub fn feed_draws(&self, program: &Program, draws: &[Draw]) {
+        self.own.feed(program, draws);
+    }
+
+    /// (h, w) of the images.
+    pub fn size(&self) -> [usize; 2] {
+        self.size
+    }
+
     fn mixing(&self, sample: usize, now: &Now) -> Mixing {
         match (&self.draws, &self.partner) {
             (Some(draws), Some(_)) => draws.mixing(now.seed, now.iteration, sample as u32, self.size),

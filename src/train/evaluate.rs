@@ -11,6 +11,8 @@ use crate::train::samples::Samples;
 #[derive(Clone, Debug, Default)]
 pub struct Evaluation {
     pub metrics: Metrics,
+    /// (n) in nats.
+    pub losses: Vec<f32>,
     /// (n, classes) in the order of the samples.
     pub probabilities: Vec<f32>,
     pub labels: Vec<u32>,
@@ -69,6 +71,7 @@ impl Evaluator {
     fn collect(&mut self, found: &mut Evaluation, flush: bool) -> Result<()> {
         for result in self.passes.results(flush)? {
             result.add_to(&mut found.metrics);
+            found.losses.extend(result.losses);
             found.probabilities.extend(result.probabilities);
             found.labels.extend(result.labels);
         }

@@ -1,10 +1,13 @@
 //! Training: samples in, a checkpoint out.
 
+pub mod advise;
 pub mod augment;
 pub mod checkpoint;
 pub mod early_stopping;
 pub mod evaluate;
 pub mod events;
+pub mod feature_cache;
+pub mod feature_file;
 pub mod features;
 pub mod fit;
 pub mod history;
@@ -21,6 +24,7 @@ pub mod receipt;
 pub mod run;
 pub mod samples;
 pub mod schedule;
+pub mod scores;
 pub mod session;
 pub mod setup;
 pub mod stages;

@@ -69,7 +69,9 @@ impl Passes {
         micro: usize,
         rule: Option<RuleRef>,
     ) -> Result<Passes> {
-        let settings = Settings { updates_at_end: micro < batch, ..settings(ends(graph)?, micro, rule) };
+        let choices = store.choices.clone();
+        let settings =
+            Settings { updates_at_end: micro < batch, choices, ..settings(ends(graph)?, micro, rule) };
         let plan = Plan::new(graph, store.device().caps(), settings)?;
         Passes::bind(graph, store, plan)
     }
@@ -91,6 +93,10 @@ impl Passes {
 
     pub fn plan(&self) -> &Plan {
         self.program.plan()
+    }
+
+    pub fn program_mut(&mut self) -> &mut Program {
+        &mut self.program
     }
 
     /// Switches the draws of augmenting ops on; without them images stay as they are.

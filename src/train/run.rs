@@ -8,7 +8,7 @@ use crate::data::augmentation::Augmentation;
 use crate::data::folder::{self, Dataset};
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
-use crate::graph::Store;
+use crate::graph::{Choices, Store};
 use crate::nn::{Architecture, Freeze};
 use crate::optim::{Optimizer, Sgd};
 use crate::train::early_stopping::EarlyStopping;
@@ -29,6 +29,8 @@ pub struct Run {
     pub augmentation: Augmentation,
     /// Whether images that validate are augmented too, as the published recipe has it.
     pub augment_validation: bool,
+    /// How many fixed variants of each image stand for the augmentation, so that frozen layers can run ahead.
+    pub cache_augment: Option<usize>,
     pub optimizer: Optimizer,
     pub stages: Vec<Stage>,
     /// Applies to each stage by itself.
@@ -87,12 +89,16 @@ pub struct Place {
     pub driver: String,
     /// Bytes that plans may take: they decide on micro-batches, whose sums are rounded differently.
     pub memory: u64,
+    /// Kernels that tuning chose; empty where the ops' own order serves.
+    #[serde(default, skip_serializing_if = "Choices::is_empty")]
+    pub choices: Choices,
 }
 
 impl Place {
     pub fn of(store: &Store, memory: u64) -> Place {
         let info = store.device().info();
-        Place { adapter: info.name.clone(), driver: info.driver.clone(), memory }
+        let choices = store.choices.clone();
+        Place { adapter: info.name.clone(), driver: info.driver.clone(), memory, choices }
     }
 }
 
@@ -109,6 +115,7 @@ impl Run {
             start: Start::Random,
             augmentation: Augmentation::default(),
             augment_validation: false,
+            cache_augment: None,
             optimizer: Optimizer::Sgd(Sgd { momentum: 0.9, ..Sgd::default() }),
             stages: vec![Stage { freeze: Freeze::All, epochs: 10, rate: 1e-3 }],
             schedule: Schedule::default(),

@@ -8,6 +8,7 @@ use crate::data::folder::Dataset;
 use crate::error::Result;
 use crate::graph::{Graph, Store};
 use crate::train::checkpoint::Checkpoint;
+use crate::train::feature_cache::FeatureCache;
 use crate::train::fit::{Fit, Observer};
 use crate::train::history::History;
 use crate::train::keeper::{BEST, Keeper, LAST};
@@ -22,6 +23,8 @@ pub struct Session {
     pub run: Run,
     pub folder: PathBuf,
     pub progress: Progress,
+    /// Where features stay from one run to the next.
+    pub cache: Option<FeatureCache>,
     /// Loaders of the training images and of those that validate, with what they could not read.
     pub loaders: Vec<Arc<Loader>>,
 }
@@ -34,8 +37,8 @@ pub trait Watcher: Observer {
     /// While the frozen part runs over `images` images.
     fn features(&mut self, _done: usize, _images: usize) {}
 
-    /// The layer whose results the stage takes for its samples, if any.
-    fn cached(&mut self, _layer: Option<&str>) {}
+    /// What ran ahead of the stage and from where its results came, or why nothing did.
+    fn cached(&mut self, _about: &str) {}
 }
 
 /// Nobody watches.
@@ -67,6 +70,9 @@ impl Session {
     /// The folder holds no run, its images have changed, or a file of it is damaged.
     pub fn resume(folder: &Path, store: &mut Store) -> Result<Session> {
         let run = Run::read(folder)?;
+        if let Some(place) = &run.place {
+            store.choices = place.choices.clone();
+        }
         let data = run.data.reopen(run.seed)?;
         let last = folder.join(LAST);
         let progress = match last.exists() {
@@ -84,7 +90,7 @@ impl Session {
 
     fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
         let loaders = setup::loaders(&run, data)?;
-        Ok(Session { run, folder: folder.to_path_buf(), progress, loaders })
+        Ok(Session { run, folder: folder.to_path_buf(), progress, cache: None, loaders })
     }
 
     /// Number of parameters, frozen or not.
@@ -124,8 +130,8 @@ impl Session {
         }
         watcher.stage(stage, self.progress.epoch() - self.progress.in_stage.epochs);
         let features = |done, images| watcher.features(done, images);
-        let staged = setup::stage(&self.run, &graph, &self.loaders, store, features)?;
-        watcher.cached(staged.cached.as_deref());
+        let staged = setup::stage(&self.run, &graph, &self.loaders, self.cache.as_ref(), store, features)?;
+        watcher.cached(&staged.about);
         let fit = self.fit(stage, &staged);
         let mut keeper = Keeper::new(&self.run, &self.folder, &self.progress.history, watcher)?;
         fit.go_on(store, &mut self.progress, &mut keeper)?;

@@ -10,11 +10,12 @@ use crate::graph::{Graph, Store};
 use crate::nn::{Freeze, Network};
 use crate::train::augment;
 use crate::train::checkpoint::Checkpoint;
+use crate::train::feature_cache::FeatureCache;
 use crate::train::pretrained::initialise;
 use crate::train::run::{Run, Start};
 use crate::train::samples::ImageSamples;
 use crate::train::stages::{self, Stage};
-use crate::train::transfer::{self, Staged};
+use crate::train::transfer::{self, Staged, Staging, Variants};
 
 /// The graph of one stage.
 ///
@@ -69,18 +70,19 @@ pub fn stage(
     run: &Run,
     graph: &Graph,
     loaders: &[Arc<Loader>],
+    cache: Option<&FeatureCache>,
     store: &mut Store,
     mut features: impl FnMut(usize, usize),
 ) -> Result<Staged<'static>> {
     let samples = |loader: &Arc<Loader>| ImageSamples(loader.clone());
-    let images = run.data.train + run.data.val;
-    transfer::stage(
-        graph,
-        store,
-        samples(&loaders[0]),
-        loaders.get(1).map(samples),
-        run.batch,
-        run.memory(),
-        |done| features(done, images),
-    )
+    let variants = run.cache_augment.filter(|count| *count > 0 && !run.augmentation.is_none());
+    let variants = variants.map(|count| Variants {
+        augmentation: run.augmentation.clone(),
+        seed: run.seed as u32,
+        count,
+    });
+    let images = run.data.train * variants.as_ref().map_or(1, |variants| variants.count) + run.data.val;
+    let staging = Staging { batch: run.batch, memory: run.memory(), cache: cache.cloned(), variants };
+    let (train, val) = (samples(&loaders[0]), loaders.get(1).map(samples));
+    transfer::stage(graph, store, train, val, &staging, |done| features(done, images))
 }

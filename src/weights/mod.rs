@@ -33,6 +33,7 @@ pub mod keras;
 pub mod known;
 pub mod map;
 pub mod npz;
+pub mod rows;
 pub mod safetensors;
 pub mod torch;
 

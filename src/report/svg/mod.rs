@@ -6,6 +6,7 @@
 
 mod axis;
 mod bars;
+mod flame;
 mod frame;
 mod heat;
 mod lines;
@@ -14,6 +15,7 @@ use maud::{Markup, PreEscaped, Render, html};
 
 pub use axis::Axis;
 pub use bars::{Bar, Bars};
+pub use flame::Flame;
 pub use heat::{Cell, Heat};
 pub use lines::{Lines, Look, Mark, Series, Spread};
 

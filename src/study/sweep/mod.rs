@@ -25,7 +25,7 @@ use crate::ops::{Dtype, SoftmaxCrossEntropy};
 use crate::optim::{Adam, RuleRef};
 use crate::shape::Shape;
 use crate::train::pretrained::initialise;
-use crate::train::transfer::{Staged, stage};
+use crate::train::transfer::{Staged, Staging, stage};
 use crate::train::{Fit, History, Observer, Samples, interrupt};
 
 pub use features::{Point, Taps};
@@ -219,8 +219,8 @@ impl FreezePoints<'_> {
             }
             if staged.is_none() || origin == Origin::Random {
                 let val = Some(self.val);
-                staged =
-                    Some(stage(&network.graph, store, self.train, val, self.batch, self.memory, |_| ())?);
+                let staging = Staging { batch: self.batch, memory: self.memory, cache: None, variants: None };
+                staged = Some(stage(&network.graph, store, self.train, val, &staging, |_| ())?);
             }
             let parts = staged.as_ref().expect("staged above");
             let samples = (&*parts.train, parts.val.as_deref().expect("validation samples were given"));

@@ -74,7 +74,7 @@ pub(super) fn datatype(kind: Kind) -> Vec<u8> {
     match kind {
         Kind::F32(_) | Kind::Scalar(_) => float(4, 31, [23, 8, 0, 23], 127),
         Kind::F16(_) => float(2, 15, [10, 5, 0, 10], 15),
-        Kind::I64(_) => {
+        Kind::I64(_) | Kind::I64s(_) => {
             let mut out = vec![0x10, 0x08, 0, 0];
             out.extend(8u32.to_le_bytes());
             out.extend(0u16.to_le_bytes());

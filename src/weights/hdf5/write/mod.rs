@@ -52,6 +52,8 @@ pub(in crate::weights) enum Kind {
     F32(usize),
     /// The same rounded to f16.
     F16(usize),
+    /// Whole numbers, signed 64 bits, of this outgoing tensor.
+    I64s(usize),
     /// A whole number, signed 64 bits.
     I64(u64),
     /// The bits of one f32.
@@ -63,7 +65,7 @@ impl Kind {
         match self {
             Kind::F16(_) => 2,
             Kind::F32(_) | Kind::Scalar(_) => 4,
-            Kind::I64(_) => 8,
+            Kind::I64(_) | Kind::I64s(_) => 8,
         }
     }
 }
@@ -127,7 +129,7 @@ pub(in crate::weights) fn plan(mut root: Group) -> io::Result<Plan> {
     // Groups were walked by name; values follow in the order of the tensors, which is how readers tell it.
     data.sort_by_key(|(kind, ..)| match kind {
         Kind::I64(_) | Kind::Scalar(_) => None,
-        Kind::F32(index) | Kind::F16(index) => Some(*index),
+        Kind::F32(index) | Kind::F16(index) | Kind::I64s(index) => Some(*index),
     });
     for (kind, count, patch) in data {
         end = end.next_multiple_of(8);
@@ -155,7 +157,7 @@ impl Plan {
             out.write_all(&[0; 8][..(start - position) as usize]).map_err(&io_error)?;
             position = start
                 + match kind {
-                    Kind::F32(index) => write_values(out, index, false)?,
+                    Kind::F32(index) | Kind::I64s(index) => write_values(out, index, false)?,
                     Kind::F16(index) => write_values(out, index, true)?,
                     Kind::I64(count) => out.write_all(&count.to_le_bytes()).map(|()| 8).map_err(&io_error)?,
                     Kind::Scalar(bits) => {

@@ -1,0 +1,109 @@
+//! Steps bound to tensors of their own, to run again and again: what benches and tuning time.
+
+use std::collections::HashMap;
+
+use crate::error::Result;
+use crate::gpu::pipeline::Build;
+use crate::gpu::{Buffer, Device, Launch};
+use crate::ops::{Case, Dtype, Lowered, Now, Operand, Part, Rungs, Step, Wants};
+use crate::shape::Shape;
+
+/// The steps of one part of a case alone; `None` where the op has no such part.
+pub fn lower(device: &Device, case: &Case, rungs: Rungs, part: Part) -> Option<Lowered> {
+    let site = case.site(device.caps(), rungs);
+    let d_x = (0..case.x.len()).map(|i| part == Part::DX && case.op.differentiable(i)).collect();
+    let wants = Wants { d_x, d_params: vec![part == Part::DW; case.op.params(&case.x).len()] };
+    match part {
+        Part::Forward => Some(case.op.forward(&site)),
+        Part::DX | Part::DW => wants.any().then(|| case.op.backward(&site, &wants)),
+        Part::Update => None,
+    }
+}
+
+/// Tensors on a device, placed as a program places them: no guard words, one buffer each.
+pub struct Bound<'a> {
+    device: &'a Device,
+    tensors: HashMap<Operand, Buffer>,
+    now: Now,
+}
+
+impl<'a> Bound<'a> {
+    pub fn new(device: &'a Device) -> Bound<'a> {
+        Bound { device, tensors: HashMap::new(), now: Now::default() }
+    }
+
+    /// All tensors of a case: noise in the inputs, zero in the results. Inputs that are no floats are zero too.
+    ///
+    /// # Errors
+    /// The device has no memory left.
+    pub fn of(device: &'a Device, case: &Case) -> Result<Bound<'a>> {
+        let mut bound = Bound::new(device);
+        let params = case.op.params(&case.x);
+        for (i, x) in case.x.iter().enumerate() {
+            match case.op.input_dtype(i) {
+                Dtype::F32 => bound.noise(Operand::X(i), x)?,
+                dtype => bound.reserve(Operand::X(i), dtype.bytes(x.numel()))?,
+            }
+            bound.reserve(Operand::DX(i), Dtype::F32.bytes(x.numel()))?;
+        }
+        for (i, param) in params.iter().enumerate() {
+            bound.noise(Operand::Param(i), &param.shape)?;
+            bound.reserve(Operand::DParam(i), Dtype::F32.bytes(param.shape.numel()))?;
+        }
+        bound.noise(Operand::Y, &case.y())?;
+        bound.noise(Operand::DY, &case.y())?;
+        if let Some((shape, dtype)) = case.op.aux(&case.x) {
+            bound.reserve(Operand::Aux, dtype.bytes(shape.numel()))?;
+        }
+        Ok(bound)
+    }
+
+    /// Zeros.
+    ///
+    /// # Errors
+    /// The device has no memory left.
+    pub fn reserve(&mut self, operand: Operand, bytes: u64) -> Result<()> {
+        self.tensors.insert(operand, self.device.buffer("bench", bytes)?);
+        Ok(())
+    }
+
+    /// Numbers between -1 and 1, about half of them positive.
+    fn noise(&mut self, operand: Operand, shape: &Shape) -> Result<()> {
+        let values: Vec<f32> = (0..shape.numel()).map(|i| (i * 7919 % 251) as f32 / 125.0 - 1.0).collect();
+        self.reserve(operand, values.len() as u64 * 4)?;
+        self.device.upload(&self.tensors[&operand], 0, bytemuck::cast_slice(&values));
+        Ok(())
+    }
+
+    /// Compiles and binds steps, so that running them is encoding and computing only.
+    ///
+    /// # Errors
+    /// A kernel does not compile, or the device has no memory left.
+    pub fn prepare(&mut self, lowered: &Lowered) -> Result<Vec<Launch>> {
+        for (i, scratch) in lowered.scratch.iter().enumerate() {
+            let buffer = self.device.memory("scratch", scratch.bytes, scratch.form)?;
+            self.tensors.insert(Operand::Scratch(i), buffer);
+        }
+        lowered.steps.iter().map(|step| self.launch(step)).collect()
+    }
+
+    fn launch(&self, step: &Step) -> Result<Launch> {
+        let build = Build { guard: 0, checked: false };
+        let pipeline = self.device.pipeline(&step.kernel, &step.slots(), build)?;
+        let ranges: Vec<_> = step
+            .bindings
+            .iter()
+            .map(|binding| {
+                let buffer = &self.tensors[&binding.operand];
+                (buffer, binding.window.clone().unwrap_or(0..buffer.bytes()))
+            })
+            .collect();
+        Ok(Launch {
+            bound: self.device.bind(&pipeline, &ranges),
+            pipeline,
+            words: step.block(&self.now, |_| false),
+            groups: step.groups,
+            flops: step.flops,
+        })
+    }
+}

@@ -1,0 +1,56 @@
+//! `frostline features` and `frostline augment` as a user meets them.
+
+mod data_support;
+
+use assert_cmd::Command;
+use data_support::fill;
+use frostline::train::Samples;
+use frostline::train::feature_file::FeatureFile;
+use predicates::str::contains;
+
+fn frostline(command: &str) -> Command {
+    let mut all = Command::cargo_bin("frostline").unwrap();
+    all.timeout(std::time::Duration::from_secs(600)).arg(command);
+    all
+}
+
+#[test]
+fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    for (class, id) in [("ant", 0), ("bee", 100)] {
+        fill(folder.path(), &format!("data/{class}"), 5, id);
+    }
+    let out = folder.path().join("f.safetensors");
+    let features = |layer: &str, out: &std::path::Path| {
+        let mut command = frostline("features");
+        command.arg(folder.path().join("data")).args(["--layer", layer, "--pool", "avg", "--out"]).arg(out);
+        command.args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
+        command
+    };
+    features("block2_pool", &out).assert().success().stdout(contains("10 rows of 128"));
+    let file = FeatureFile::open(&out).unwrap();
+    assert_eq!(file.classes(), ["ant", "bee"]);
+    assert_eq!((file.part(false, 4).len(), file.part(true, 4).len()), (8, 2));
+
+    features("block2_pol", &out).assert().failure().stderr(contains("did you mean 'block2_pool'"));
+    features("block2_pool", &folder.path().join("f.csv")).assert().failure().stderr(contains(".npz"));
+}
+
+#[test]
+fn augment_draws_a_sheet_and_refuses_ranges_that_make_no_sense() {
+    let folder = tempfile::tempdir().unwrap();
+    fill(folder.path(), "data", 1, 7);
+    let image = folder.path().join("data/000.png");
+    let sheet = folder.path().join("sheet.png");
+    let augment = |options: &[&str]| {
+        let mut command = frostline("augment");
+        command.arg(&image).args(["--input", "48", "-n", "8", "--out"]).arg(&sheet).args(options);
+        command
+    };
+    augment(&["--preset", "seed", "--hue-range", "40", "--mixup-alpha", "0.4"]).assert().success();
+    let drawn = image::open(&sheet).unwrap();
+    assert!(drawn.width() > 3 * 48 && drawn.height() > 3 * 48, "nine tiles in three rows");
+    augment(&["--zoom-range", "1.3,0.7"]).assert().failure().stderr(contains("zoom_range 1.3,0.7"));
+    augment(&["--preset", "sed"]).assert().failure().stderr(contains("'seed'"));
+    augment(&["--fill-mode", "mirror"]).assert().failure().stderr(contains("known: nearest"));
+}
