@@ -8,6 +8,7 @@ use super::setup::SetupArgs;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
+use crate::train::feature_file::FeatureFile;
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
 use crate::train::{Stage, interrupt, setup};
 
@@ -49,9 +50,12 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let graph = setup::graph(&run, &stage)?;
     let loaders = setup::loaders(&run, &images)?;
     let features = bar("features", run.data.train, shared.quiet);
-    let staged = setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
-        features.set_position(done as u64)
-    })?;
+    let staged = match FeatureFile::meant(&args.data)? {
+        Some(file) => setup::stage_on(&run, &graph, &file)?,
+        None => setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
+            features.set_position(done as u64);
+        })?,
+    };
     features.finish_and_clear();
     let range = Range { from: args.from_rate, to: args.to_rate, steps: args.steps };
     let progress = bar("steps", args.steps, shared.quiet);

@@ -27,6 +27,7 @@ pub mod schedule;
 pub mod scores;
 pub mod session;
 pub mod setup;
+pub mod shares;
 pub mod stages;
 pub mod transfer;
 
@@ -42,4 +43,5 @@ pub use run::Run;
 pub use samples::{FeatureSamples, ImageSamples, Minibatch, Samples};
 pub use schedule::{Curve, Schedule};
 pub use session::{Session, Watcher};
+pub use shares::Shares;
 pub use stages::Stage;

@@ -15,6 +15,7 @@ use crate::optim::RuleRef;
 use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
+use crate::train::shares::timed;
 
 /// Steps whose results may be under way before the oldest is waited for.
 const UNDER_WAY: usize = 4;
@@ -30,6 +31,8 @@ pub struct Passes {
     /// Samples of one pass.
     micro: usize,
     under_way: VecDeque<(ReadBack, Vec<u32>)>,
+    /// Seconds.
+    waited: f64,
 }
 
 /// What a finished pass gave.
@@ -88,7 +91,17 @@ impl Passes {
         let ones = vec![1f32; micro];
         program.feed(ends.weights, bytemuck::cast_slice(&ones));
         let feeder = Feeder::new(graph, None);
-        Ok(Passes { device, program, ends, input, feeder, classes, micro, under_way: VecDeque::new() })
+        Ok(Passes {
+            device,
+            program,
+            ends,
+            input,
+            feeder,
+            classes,
+            micro,
+            under_way: VecDeque::new(),
+            waited: 0.0,
+        })
     }
 
     pub fn plan(&self) -> &Plan {
@@ -102,6 +115,11 @@ impl Passes {
     /// Switches the draws of augmenting ops on; without them images stay as they are.
     pub fn augment(&mut self, augmentation: &Augmentation) {
         self.feeder = Feeder::new(self.program.graph(), Some(augmentation.clone()));
+    }
+
+    /// Seconds spent waiting for the device so far.
+    pub fn waited(&self) -> f64 {
+        self.waited
     }
 
     /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
@@ -143,7 +161,8 @@ impl Passes {
         let mut done = Vec::new();
         while self.under_way.len() > keep {
             let (read_back, labels) = self.under_way.pop_front().expect("not empty");
-            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&read_back.wait(&self.device)?);
+            let bytes = timed(&mut self.waited, || read_back.wait(&self.device))?;
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
             let (losses, probabilities) = values.split_at(labels.len());
             let (losses, probabilities) = (losses.to_vec(), probabilities.to_vec());
             done.push(PassResult { losses, probabilities, labels });
