@@ -5,9 +5,11 @@
 
 pub mod freeze_points;
 pub mod gradients;
+pub mod judge;
 pub mod page;
 pub mod picture;
 pub mod profile;
+pub mod run;
 pub mod sections;
 pub mod sheet;
 pub mod svg;
