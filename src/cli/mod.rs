@@ -77,7 +77,7 @@ pub enum Command {
     /// Look at the kernels; prove and time an edited one
     Kernel(kernel::Args),
     /// Train on a folder of images
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Find the learning rates that a setting bears, with a plot
     LrFind(lr_find::Args),
     /// Measure a checkpoint on a folder of images
