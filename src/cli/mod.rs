@@ -21,6 +21,7 @@ pub mod predict;
 pub mod presets;
 pub mod profile;
 pub mod progress;
+pub mod reporting;
 pub mod run_folder;
 pub mod setup;
 pub mod train;

@@ -8,6 +8,7 @@ use super::augment::Ranges;
 use super::cache::CacheArgs;
 use super::fitting::FittingArgs;
 use super::progress::Watch;
+use super::reporting::Reporting;
 use super::run_folder::RunFolder;
 use super::setup::SetupArgs;
 use super::tune::TuneArgs;
@@ -15,6 +16,7 @@ use super::{Cli, Shared, presets};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
+use crate::report::page::FILE;
 use crate::train::advise::advise;
 use crate::train::keeper::{BEST, LAST};
 use crate::train::setup::graph;
@@ -99,13 +101,18 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
     interrupt::listen();
     describe(shared, &session)?;
     let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
-    let result = session.go_on_losing(&mut store, &mut watch, |what| {
+    let mut reporting = Reporting::new(&session, &mut watch)?;
+    let result = session.go_on_losing(&mut store, &mut reporting, |what| {
         shared.say(format_args!("warning   {what}: going on from what was last saved"));
         shared.open()
     });
+    let page = match &result {
+        Ok(_) => reporting.finish(&session, store),
+        Err(_) => reporting.write(),
+    };
     drop(watch);
     session.loaders.iter().for_each(|loader| report_unreadable(loader));
-    finish(args, shared, &session, result)
+    finish(args, shared, &session, result).and(page)
 }
 
 fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, RunFolder)> {
@@ -195,6 +202,7 @@ fn finish(args: &Args, shared: &Shared, session: &Session, result: Result<Histor
             } else {
                 println!("best      epoch {} with accuracy {acc:.4}: {}", best.epoch + 1, kept(BEST));
             }
+            shared.say(format_args!("report    {}", kept(FILE)));
             shared.say(format_args!("try       frostline predict {} IMAGE", kept(BEST)));
             Ok(())
         }

@@ -4,9 +4,11 @@
 //! network. Each part of the page is a file of `sections/` that turns its data into markup.
 
 pub mod gradients;
+pub mod judge;
 pub mod page;
 pub mod picture;
 pub mod profile;
+pub mod run;
 pub mod sections;
 pub mod sheet;
 pub mod svg;
