@@ -1,10 +1,9 @@
-// Winograd F(4x4, 3x3), output: y = A^T M A, then bias and ReLU; optionally the 2x2 max-pool behind it.
+// Winograd F(4x4, 3x3), output: y = A^T M A, then bias and ReLU, and perhaps the 2x2 max-pool behind them.
 //
 // x     M[36][tile][c] f32 as gemm wrote it, c a multiple of 4
 // bias  (c), read where p.bias is 1
-// y     (n, h, w, c) NHWC, or pooled (n, h / 2, w / 2, c)
-// at    POOLED: the position 0..3 of each maximum in row-major order, one byte an element, four
-//       channels a word; the first wins a tie, as in Keras.
+// y     (n, h, w, c) NHWC; or (n, h / 2, w / 2, c), the maxima of 2x2 windows, where the piece `winograd_put_pooled`
+//       stores them
 //
 // One invocation computes one tile (4x4, pooled 2x2) of four channels.
 // groups (c / 32 rounded up, tiles). Source: Lavin and Gray 2015.
@@ -18,7 +17,7 @@ struct P {
     tile_stride: u32, // vec4f from one tile of M to the next
     bias: u32,
     floor: f32,       // 0 for ReLU, else -3.0e38
-    accumulate: u32,  // 1: add to y (not where POOLED)
+    accumulate: u32,  // 1: add to y, where it is not pooled
 }
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;

@@ -6,6 +6,7 @@ use assert_cmd::Command;
 use data_support::fill;
 use frostline::train::Samples;
 use frostline::train::feature_file::FeatureFile;
+use predicates::prelude::*;
 use predicates::str::contains;
 
 fn frostline(command: &str) -> Command {
@@ -31,6 +32,27 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
     let file = FeatureFile::open(&out).unwrap();
     assert_eq!(file.classes(), ["ant", "bee"]);
     assert_eq!((file.part(false, 4).len(), file.part(true, 4).len()), (8, 2));
+
+    let run = folder.path().join("run");
+    let train = |options: &[&str]| {
+        let mut command = frostline("train");
+        command
+            .arg(&out)
+            .args(["--epochs", "2", "--lr", "0.01", "--head", "6", "--out"])
+            .arg(&run)
+            .args(options);
+        command
+    };
+    train(&[]).assert().success().stderr(contains("block2_pool").or(contains("global_average_pooling2d")));
+    let (best, image) = (run.join("best.safetensors"), folder.path().join("data/ant/000.png"));
+    frostline("predict").arg(&best).arg(&image).assert().success().stdout(contains("ant"));
+    train(&["--freeze", "none"]).assert().failure().stderr(contains("--freeze all"));
+    frostline("lr-find")
+        .arg(&out)
+        .args(["--steps", "4", "--out"])
+        .arg(folder.path().join("lr.svg"))
+        .assert()
+        .success();
 
     features("block2_pol", &out).assert().failure().stderr(contains("did you mean 'block2_pool'"));
     features("block2_pool", &folder.path().join("f.csv")).assert().failure().stderr(contains(".npz"));

@@ -170,7 +170,7 @@ fn a_file_of_features_holds_what_the_layer_makes() {
         assert_eq!(labels.collect::<Vec<_>>(), direct.labels);
         assert!(values(&part) == values(&direct));
     }
-    let whole = origin.with_head(&Head { classes: 3, ..Head::default() }).unwrap();
+    let whole = origin.with_head(Head { classes: 3, ..Head::default() }.layers().unwrap());
     assert_eq!((whole.base, whole.layers.len()), (4, 6));
 
     let all = [values(&file.part(false, 16)), values(&file.part(true, 16))].concat();

@@ -75,6 +75,20 @@ fn frozen_layers_have_no_gradient_work() {
     assert!(parts.contains(&Part::DW) && !parts.contains(&Part::DX), "{parts:?}");
 }
 
+/// A pool in a convolution's store: no map before it, on the way there or back; "in block1_conv1" says where it went.
+#[test]
+fn the_map_between_a_convolution_and_its_pool_is_not_stored() {
+    let graph = graph(&Freeze::None);
+    let plan = plan(&graph, false);
+    for block in 1..=5 {
+        let pool = format!("block{block}_pool");
+        let last = graph.nodes.iter().find(|node| node.name == pool).unwrap().x[0];
+        assert!(plan.tensor(Role::Activation(last)).is_none() && plan.tensor(Role::Gradient(last)).is_none());
+        let line = format!("{pool:<20} in {}", graph.values[last.0].name);
+        assert!(text(&graph, &plan).contains(&line), "no line '{line}'");
+    }
+}
+
 /// Tensors that share a slot are never alive at the same step.
 #[test]
 fn live_tensors_never_share_a_slot() {

@@ -14,8 +14,10 @@ use crate::ops::FillMode;
 use crate::report::sheet::{self, Tile};
 use crate::train::augment::preview;
 
-/// Example: frostline augment examples/clipart8/val/bird/bird_00.jpg --preset seed -n 16
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline augment examples/clipart8/val/bird/bird_00.jpg --preset seed -n 16"
+)]
 pub struct Args {
     /// One image or more; several take turns, and mixup and cutmix pair them
     #[arg(required = true)]

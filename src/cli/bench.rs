@@ -10,8 +10,8 @@ use crate::gpu::Device;
 use crate::graph::Store;
 use crate::study::bench::{self, Bench, Change, Options, Record, Verdict};
 
-/// Example: frostline bench --filter conv2d/forward
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline bench --filter conv2d/forward")]
 pub struct Args {
     /// Measure every shape on every rung, the naive one too. Without it: the fast rungs, on a few shapes that take a minute
     /// or two, or on those that --filter names

@@ -6,8 +6,8 @@ use crate::gpu::Device;
 use crate::shape::Shape;
 use crate::study::check::{Check, Report};
 
-/// Example: frostline check --op conv2d --shape 2x14x14x64
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline check --op conv2d --shape 2x14x14x64")]
 pub struct Args {
     /// Only this op, such as conv2d, or 'rules' for the optimizers [default: everything]
     #[arg(long)]

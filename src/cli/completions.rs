@@ -6,8 +6,10 @@ use clap_complete::Shell;
 use super::Cli;
 use crate::error::Result;
 
-/// Example: frostline completions bash > ~/.local/share/bash-completion/completions/frostline
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline completions bash > ~/.local/share/bash-completion/completions/frostline"
+)]
 pub struct Args {
     /// The shell
     pub shell: Shell,

@@ -30,8 +30,8 @@ use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::transfer::{Staging, stage};
 use crate::train::{EpochRow, FeatureSamples, Fit, History, ImageSamples, Observer, Samples, interrupt};
 
-/// Example: frostline demo --out runs/demo
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline demo --out runs/demo")]
 pub struct Args {
     /// Images in DATA/train/CLASS and DATA/val/CLASS
     #[arg(long, default_value = "examples/clipart8")]

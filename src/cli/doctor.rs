@@ -16,6 +16,7 @@ use crate::study::check::Check;
 
 /// List the adapters of this machine, say which one is taken, and try it.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline doctor --json")]
 pub struct Args {
     /// Print one JSON object instead of text.
     #[arg(long)]

@@ -13,8 +13,8 @@ use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::scores::Scores;
 use crate::train::{Checkpoint, ImageSamples};
 
-/// Example: frostline eval runs/clipart8-vgg16-1/best.safetensors examples/clipart8
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline eval runs/clipart8-vgg16-1/best.safetensors examples/clipart8")]
 pub struct Args {
     /// A checkpoint written by 'frostline train', or a whole Keras model
     pub checkpoint: PathBuf,

@@ -9,8 +9,10 @@ use crate::report::gradients;
 use crate::study::edges::{Difference, Listing};
 use crate::study::explain::Explanation;
 
-/// Example: frostline explain --model vgg19 --input 256 --freeze 5 --head 1024,1024 --classes 16 --svg gradients.svg
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline explain --model vgg19 --input 256 --freeze 5 --head 1024,1024 --classes 16 --svg gradients.svg"
+)]
 pub struct Args {
     #[command(flatten)]
     pub setting: SettingArgs,

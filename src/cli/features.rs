@@ -19,8 +19,10 @@ use crate::train::features::Extractor;
 use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::{ImageSamples, interrupt};
 
-/// Example: frostline features examples/clipart8 --layer block2_pool --pool avg --input 96 --out features.safetensors
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline features examples/clipart8 --layer block2_pool --pool avg --input 96 --out features.safetensors"
+)]
 pub struct Args {
     /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
     pub data: PathBuf,

@@ -14,9 +14,10 @@ use crate::study::kernels::{self, File};
 use crate::study::lab;
 use crate::train::interrupt;
 
-/// Example: frostline kernel show gemm_tiled > mine.wgsl, edit it, then
-/// frostline kernel try mine.wgsl --kernel gemm_tiled --op dense
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline kernel show gemm_tiled > mine.wgsl\nEdit it, then: frostline kernel try mine.wgsl --kernel gemm_tiled --op dense"
+)]
 pub struct Args {
     #[command(subcommand)]
     pub command: Command,

@@ -8,11 +8,14 @@ use super::setup::SetupArgs;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
+use crate::train::feature_file::FeatureFile;
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
 use crate::train::{Stage, interrupt, setup};
 
-/// Example: frostline lr-find examples/clipart8 --input 64 --limit-images 64 --steps 40 --out lr.svg
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline lr-find examples/clipart8 --input 64 --limit-images 64 --steps 40 --out lr.svg"
+)]
 pub struct Args {
     /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
     pub data: PathBuf,
@@ -47,9 +50,12 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let graph = setup::graph(&run, &stage)?;
     let loaders = setup::loaders(&run, &images)?;
     let features = bar("features", run.data.train, shared.quiet);
-    let staged = setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
-        features.set_position(done as u64)
-    })?;
+    let staged = match FeatureFile::meant(&args.data)? {
+        Some(file) => setup::stage_on(&run, &graph, &file)?,
+        None => setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
+            features.set_position(done as u64);
+        })?,
+    };
     features.finish_and_clear();
     let range = Range { from: args.from_rate, to: args.to_rate, steps: args.steps };
     let progress = bar("steps", args.steps, shared.quiet);

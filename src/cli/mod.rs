@@ -208,6 +208,21 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// `tests/examples.rs` runs the ones that end by themselves.
+    #[test]
+    fn every_help_has_an_example_that_parses() {
+        use clap::CommandFactory;
+        for subcommand in Cli::command().get_subcommands() {
+            let name = subcommand.get_name();
+            let help = subcommand.get_after_help().map(ToString::to_string).unwrap_or_default();
+            let example = help.strip_prefix("Example: ").unwrap_or_else(|| panic!("{name} has no example"));
+            let words = example.split_whitespace().take_while(|word| *word != ">");
+            let words: Vec<&str> = words.collect();
+            assert_eq!(words[1], name, "{example}");
+            Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{example}\n{error}"));
+        }
+    }
+
     #[test]
     fn sizes_take_units() {
         assert_eq!((bytes("2G"), bytes("600M"), bytes("17")), (Ok(2 << 30), Ok(600 << 20), Ok(17)));

@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::nn::architecture::up_to;
-use crate::nn::{Architecture, Freeze, Head, Pool, Preprocessing, chain, vgg};
+use crate::nn::{Architecture, Freeze, Head, Layer, Pool, Preprocessing, chain, vgg};
 
 /// Which base, which head, and what is frozen.
 #[derive(Clone, Debug, clap::Args)]
@@ -62,8 +62,7 @@ impl ModelArgs {
     /// # Errors
     /// An unknown model, or a head or input that makes no sense.
     pub fn architecture(&self, classes: usize) -> Result<Architecture> {
-        let head = Head { pool: self.pool, hidden: self.head.clone(), classes, ..Head::default() };
-        let head = head.layers_with(&self.dropout)?;
+        let head = self.head(self.pool, classes)?;
         let (model, mut base) = match &self.layers {
             Some(chain) => ("chain", chain::base(chain)?),
             None => (self.model.as_str(), vgg::layers(&self.model, self.input)?),
@@ -73,5 +72,14 @@ impl ModelArgs {
         }
         let preprocessing = self.preprocessing.unwrap_or(Preprocessing::Caffe);
         Ok(Architecture::stack(model, base, self.input, preprocessing, head))
+    }
+
+    /// The head's layers behind `pool`.
+    ///
+    /// # Errors
+    /// A head that makes no sense.
+    pub fn head(&self, pool: Pool, classes: usize) -> Result<Vec<Layer>> {
+        let head = Head { pool, hidden: self.head.clone(), classes, ..Head::default() };
+        head.layers_with(&self.dropout)
     }
 }

@@ -8,8 +8,10 @@ use crate::error::Result;
 use crate::optim::Sgd;
 use crate::study::explain::{Explanation, Setting};
 
-/// Example: frostline plan --model vgg19 --input 256 --batch 16 --freeze 5 --head 1024,1024 --classes 16
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline plan --model vgg19 --input 256 --batch 16 --freeze 5 --head 1024,1024 --classes 16"
+)]
 pub struct Args {
     #[command(flatten)]
     pub setting: SettingArgs,

@@ -7,8 +7,10 @@ use crate::data::split::Split;
 use crate::error::Result;
 use crate::train::Checkpoint;
 
-/// Example: frostline predict runs/clipart8-vgg16-1/best.safetensors examples/clipart8/val/bird/*.jpg
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline predict runs/clipart8-vgg16-1/best.safetensors examples/clipart8/val/bird/*.jpg"
+)]
 pub struct Args {
     /// A checkpoint written by 'frostline train', or a whole Keras model
     pub checkpoint: PathBuf,

@@ -28,7 +28,8 @@ pub const PRESETS: [Preset; 2] = [
         about: "the published recipe with its mistakes mended",
         options: "--model vgg19 --weights imagenet --input 256 --freeze 5 --head 1024,1024 --dropout 0.5,0 \
                   --preprocessing caffe --resize bilinear --batch 16 --epochs 50 --optimizer sgd --lr 0.0001 \
-                  --momentum 0.9 --patience 10",
+                  --momentum 0.9 --patience 10 --rotation-range 30 --width-shift-range 0.3 --height-shift-range 0.3 \
+                  --zoom-range 0.3 --horizontal-flip",
     },
 ];
 
@@ -109,6 +110,16 @@ pub fn scenarios() -> PossibleValuesParser {
     let auto = PossibleValue::new("auto").help("look at the images, recommend one of them, and do it");
     let known = SCENARIOS.iter().map(|preset| PossibleValue::new(preset.name).help(preset.about));
     known.chain([auto]).collect::<Vec<_>>().into()
+}
+
+/// The command line with this scenario in place of `auto`.
+pub fn with_scenario(mut args: Vec<OsString>, scenario: u8) -> Vec<OsString> {
+    if let Some(at) = args.iter().position(|arg| arg == "--scenario") {
+        args[at + 1] = OsString::from(scenario.to_string());
+    } else if let Some(arg) = args.iter_mut().find(|arg| assigned(arg, "--scenario").is_some()) {
+        *arg = OsString::from(format!("--scenario={scenario}"));
+    }
+    args
 }
 
 fn find<'a>(table: &'a [Preset], name: &OsStr) -> Option<&'a Preset> {

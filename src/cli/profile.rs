@@ -15,10 +15,9 @@ use crate::study::roofline::Roofline;
 use crate::train::passes::Passes;
 use crate::train::{ImageSamples, Stage, setup};
 
-/// Example: frostline profile examples/clipart8 --input 64 --batch 8 --freeze 5
-///
 /// Every layer runs in every step, also those that 'train' would run only once per image.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline profile examples/clipart8 --input 64 --batch 8 --freeze 5")]
 pub struct Args {
     /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
     pub data: PathBuf,

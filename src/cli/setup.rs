@@ -11,6 +11,7 @@ use crate::data::folder::{self, Dataset};
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::nn::Architecture;
+use crate::train::feature_file::FeatureFile;
 use crate::train::pretrained::Pretrained;
 use crate::train::run::{DataSettings, Start};
 use crate::train::{Checkpoint, Run};
@@ -59,10 +60,19 @@ impl SetupArgs {
         if self.batch == 0 {
             return Err(Error::Usage("--batch takes at least 1".into()));
         }
-        let start = self.start()?;
+        let features = FeatureFile::meant(data)?;
+        let start = match &features {
+            Some(file) => file.origin.start()?,
+            None => self.start()?,
+        };
         let (settings, images) = self.data(data)?;
         images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
-        let architecture = self.architecture(&start, &settings.classes)?;
+        let architecture = match &features {
+            Some(FeatureFile { origin, .. }) => {
+                origin.with_head(self.model.head(origin.pool(self.model.pool), settings.classes.len())?)
+            }
+            None => self.architecture(&start, &settings.classes)?,
+        };
         self.model.freeze()?.count(&architecture)?;
         let run = Run {
             start,

@@ -2,22 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
+
 use super::augment::Ranges;
 use super::cache::CacheArgs;
 use super::fitting::FittingArgs;
 use super::progress::Watch;
 use super::setup::SetupArgs;
 use super::tune::TuneArgs;
-use super::{Shared, presets, run_folder, weights};
+use super::{Cli, Shared, presets, run_folder, weights};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
+use crate::train::advise::advise;
 use crate::train::keeper::{BEST, LAST};
 use crate::train::setup::graph;
 use crate::train::{History, Run, Session, interrupt};
 
-/// Example: frostline train examples/clipart8 --input 96 --pool avg --limit-images 64 --epochs 5
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline train examples/clipart8 --input 96 --pool avg --limit-images 64 --epochs 5"
+)]
 pub struct Args {
     /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
     #[arg(required_unless_present = "resume")]
@@ -63,6 +68,24 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
+    match (&args.data, args.scenario.as_deref()) {
+        (Some(data), Some("auto")) => advised(args, data, shared),
+        _ => train(args, shared),
+    }
+}
+
+/// Finds out which scenario the images are, says why, and trains as if it had been asked for.
+fn advised(args: &Args, data: &Path, shared: &Shared) -> Result<()> {
+    let (run, images) = args.setup.run(data, shared)?;
+    let device = shared.open()?;
+    let memory = shared.budget(&device);
+    let advice = advise(&run, &images, &mut Store::new(device), memory)?;
+    advice.reasons().iter().for_each(|reason| shared.say(format_args!("advice    {reason}")));
+    let line = presets::with_scenario(std::env::args_os().collect(), advice.scenario);
+    Cli::parse_from(presets::expand(line)).run()
+}
+
+fn train(args: &Args, shared: &Shared) -> Result<()> {
     let (mut session, mut store) = match (&args.resume, &args.data) {
         (Some(folder), _) => resume(folder, shared)?,
         (None, Some(data)) => begin(args, data, shared)?,
@@ -113,20 +136,19 @@ fn resume(folder: &Path, shared: &Shared) -> Result<(Session, Store)> {
     }
     let mut store = Store::new(shared.open()?);
     let session = Session::resume(folder, &mut store)?;
-    if session.is_complete() {
-        let what = format!("the run in {} is complete; train on with --from", folder.display());
-        return Err(Error::Usage(format!("{what} {}", folder.join(BEST).display())));
-    }
     let info = store.device().info();
     if run.place.is_some_and(|place| (&place.adapter, &place.driver) != (&info.name, &info.driver)) {
         shared.say(format_args!("warning   another adapter or driver than before: the bits will differ"));
     }
     let progress = &session.progress;
-    shared.say(format_args!(
-        "resumed   in epoch {}, {} images into it",
-        progress.epoch() + 1,
-        progress.in_epoch.place
-    ));
+    match session.is_complete() {
+        true => shared.say(format_args!("resumed   nothing is left to do; train on with --from")),
+        false => shared.say(format_args!(
+            "resumed   in epoch {}, {} images into it",
+            progress.epoch() + 1,
+            progress.in_epoch.place
+        )),
+    }
     Ok((session, store))
 }
 

@@ -13,8 +13,8 @@ use crate::error::{Error, Result};
 use crate::report::page::FILE;
 use crate::train::interrupt;
 
-/// Example: frostline watch runs/clipart8-vgg16-1
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline watch runs/clipart8-vgg16-1")]
 pub struct Args {
     /// The folder of a run, as 'frostline train' says it at its beginning
     pub run: PathBuf,

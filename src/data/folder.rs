@@ -39,6 +39,16 @@ pub struct Dataset {
 }
 
 impl Dataset {
+    /// Classes without images.
+    pub fn empty(classes: &[String]) -> Dataset {
+        Dataset {
+            classes: classes.to_vec(),
+            train: Split::default(),
+            val: Split::default(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Opens `DATA/train/<class>/*` with `DATA/val/<class>/*` (or `valid`, `validation`), or `DATA/<class>/*`
     /// with a seeded stratified split: of a class of n images `round(n * val_fraction)` validate, at least one
     /// and never all of two or more. A `train` folder alone is split likewise.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::gpu::{Caps, Form};
 use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
+use crate::graph::fuse::{Inside, fuse};
 use crate::graph::grad::Sweep;
 use crate::graph::plan::Settings;
 use crate::ops::{Access, Dtype, Live, Lowered, Operand, Rungs, Scratch, Site, Step, Word};
@@ -66,6 +67,8 @@ pub struct Draft {
     pub tensors: Vec<DraftTensor>,
     pub body: Vec<PlannedStep>,
     pub updates: Vec<PlannedStep>,
+    /// Nodes whose work the steps of others do.
+    pub inside: Vec<Inside>,
 }
 
 /// A stable number for a layer's name, so that a layer draws the same random numbers in every graph it is part of.
@@ -77,13 +80,15 @@ pub fn layer_key(name: &str) -> u32 {
 impl Draft {
     /// Lowers the part of `graph` that `settings.outputs` need, for `n` samples.
     pub fn new(graph: &Graph, caps: &Caps, settings: &Settings, n: usize) -> Draft {
+        let (graph, inside) = fuse(graph, &settings.outputs);
+        let graph = &graph;
         let mut drafter = Drafter {
             graph,
             caps,
             settings,
             n,
             sweep: Sweep::of(graph),
-            draft: Draft::default(),
+            draft: Draft { inside, ..Draft::default() },
             index: HashMap::new(),
             begun: HashSet::new(),
             trained: Vec::new(),

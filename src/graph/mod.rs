@@ -5,6 +5,7 @@ pub mod choices;
 pub mod cut;
 pub mod draft;
 pub mod fit;
+pub mod fuse;
 pub mod grad;
 pub mod interpreter;
 pub mod plan;

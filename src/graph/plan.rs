@@ -7,6 +7,7 @@ use crate::gpu::{Caps, Form};
 use crate::graph::builder::Graph;
 use crate::graph::choices::Choices;
 use crate::graph::draft::{Draft, DraftTensor, Owner, PlannedStep, Role};
+use crate::graph::fuse::Inside;
 use crate::graph::slots::{self, Lifetime, Slot};
 use crate::ops::{Access, Word};
 use crate::optim::RuleRef;
@@ -58,6 +59,8 @@ pub struct Plan {
     pub body: Vec<PlannedStep>,
     /// Once per whole batch, where gradients accumulate.
     pub updates: Vec<PlannedStep>,
+    /// Nodes whose work the steps of others do.
+    pub inside: Vec<Inside>,
 }
 
 /// Planned device bytes by purpose.
@@ -100,6 +103,7 @@ impl Plan {
             prologue,
             body,
             updates: draft.updates,
+            inside: draft.inside,
             settings,
             caps: caps.clone(),
         })

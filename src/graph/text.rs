@@ -28,6 +28,10 @@ pub fn text(graph: &Graph, plan: &Plan) -> String {
             steps.iter().for_each(|step| out.push_str(&line(graph, plan, step)));
         }
     }
+    for inside in &plan.inside {
+        let [node, host] = [inside.node, inside.host].map(|node| &graph.nodes[node.0].name);
+        let _ = writeln!(out, "  {node:<20} in {host}");
+    }
     out
 }
 

@@ -1,17 +1,24 @@
 //! conv2d: 2-d cross-correlation with bias and a fused ReLU, forward and backward.
 //!
 //! This file holds what the op *is*: shape rule, parameters, reference, cases. Its rungs lower it: `naive`,
-//! `subgroup`, `winograd4`, `tiled`.
+//! `subgroup`, `winograd4`, `tiled`. `pooled` is the same op with a max-pool in its store.
 
 mod naive;
+mod pooled;
 mod subgroup;
 mod tiled;
 mod winograd;
 
+use std::any::Any;
+use std::sync::Arc;
+
 use crate::ops::{
-    Array, Case, Given, Gradients, Lowered, Op, ParamSpec, Part, Rung, Site, Wants, fused, gemm,
+    Array, Case, Given, Gradients, Lowered, MaxPool2d, Op, OpRef, ParamSpec, Part, Rung, Site, Wants, fused,
+    gemm,
 };
 use crate::shape::Shape;
+
+use pooled::Pooled;
 
 /// How the borders of the input are met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -75,6 +82,26 @@ impl Conv2d {
         let (ho, top) = self.padding.place(h, kh, sh)?;
         let (wo, left) = self.padding.place(w, kw, sw)?;
         Ok(Geometry { n, h, w, ci, ho, wo, co: self.filters, kh, kw, sh, sw, top, left })
+    }
+
+    /// Steps for the wanted gradients of x and w, given the gradient of the product: ReLU and bias are behind.
+    fn product_gradients(&self, site: &Site, wants: &Wants, out: &mut Lowered) {
+        if wants.d_params[0] {
+            match site.rungs.d_w {
+                Rung::Subgroup => subgroup::weight_gradient(self, site, out),
+                Rung::Tiled => tiled::weight_gradient(self, site, out),
+                Rung::Winograd4 => winograd::weight_gradient(self, site, out),
+                _ => naive::weight_gradient(self, site, out),
+            }
+        }
+        if wants.d_x[0] {
+            match site.rungs.d_x {
+                Rung::Subgroup => subgroup::input_gradient(self, site, out),
+                Rung::Tiled => tiled::input_gradient(self, site, out),
+                Rung::Winograd4 => winograd::input_gradient(self, site, out),
+                _ => out.push(naive::input_gradient(self, site)),
+            }
+        }
     }
 
     /// The geometry at a site whose shapes the graph has checked.
@@ -172,29 +199,14 @@ impl Op for Conv2d {
 
     fn backward(&self, site: &Site, wants: &Wants) -> Lowered {
         let mut out = Lowered::default();
-        if self.relu {
-            fused::mask_gradient(site, wants, &mut out);
-        }
-        if wants.d_params[0] {
-            match site.rungs.d_w {
-                Rung::Subgroup => subgroup::weight_gradient(self, site, &mut out),
-                Rung::Tiled => tiled::weight_gradient(self, site, &mut out),
-                Rung::Winograd4 => winograd::weight_gradient(self, site, &mut out),
-                _ => naive::weight_gradient(self, site, &mut out),
-            }
-        }
-        if self.bias && wants.d_params[1] {
-            fused::bias_gradient(site, 1, &mut out);
-        }
-        if wants.d_x[0] {
-            match site.rungs.d_x {
-                Rung::Subgroup => subgroup::input_gradient(self, site, &mut out),
-                Rung::Tiled => tiled::input_gradient(self, site, &mut out),
-                Rung::Winograd4 => winograd::input_gradient(self, site, &mut out),
-                _ => out.push(naive::input_gradient(self, site)),
-            }
-        }
+        fused::output_gradient(site, wants, self.relu, &mut out);
+        self.product_gradients(site, wants, &mut out);
         out
+    }
+
+    fn with_next(&self, next: &dyn Op) -> Option<OpRef> {
+        let pool = (next as &dyn Any).downcast_ref::<MaxPool2d>()?;
+        Some(Arc::new(Pooled::new(self, pool)?))
     }
 
     fn reference(&self, given: Given) -> Array {
@@ -241,6 +253,10 @@ pub fn cases() -> Vec<Case> {
     let any = |filters, kernel, stride, padding, x: &[usize]| {
         Case::new(Conv2d { filters, kernel, stride, padding, bias: true, relu: false }, &[x])
     };
+    let pooled = |conv: Conv2d, x: &[usize]| {
+        let pooled = Pooled::new(&conv, &MaxPool2d::vgg()).expect("channels in fours");
+        Case::new(pooled, &[x])
+    };
     vec![
         vgg(4, &[1, 1, 1, 3]),
         vgg(7, &[1, 5, 3, 3]),
@@ -253,6 +269,10 @@ pub fn cases() -> Vec<Case> {
         Case::new(Conv2d { relu: false, ..Conv2d::vgg(132) }, &[&[3, 29, 22, 20]]),
         vgg(36, &[2, 1, 9, 132]),
         Case::new(Conv2d { padding: Padding::Valid, ..Conv2d::vgg(20) }, &[&[2, 11, 6, 8]]),
+        pooled(Conv2d::vgg(12), &[1, 2, 2, 3]),
+        pooled(Conv2d::vgg(36), &[2, 11, 13, 8]),
+        pooled(Conv2d { relu: false, ..Conv2d::vgg(64) }, &[3, 14, 6, 20]),
+        pooled(Conv2d { bias: false, padding: Padding::Valid, ..Conv2d::vgg(8) }, &[1, 9, 22, 4]),
         any(5, [1, 1], [1, 1], Padding::Same, &[2, 3, 3, 7]),
         any(8, [5, 5], [2, 2], Padding::Same, &[1, 11, 10, 4]),
         any(6, [3, 2], [2, 3], Padding::Valid, &[2, 9, 11, 3]),

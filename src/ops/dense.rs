@@ -85,18 +85,13 @@ impl Op for Dense {
 
     fn backward(&self, site: &Site, wants: &Wants) -> Lowered {
         let mut out = Lowered::default();
-        if self.relu {
-            fused::mask_gradient(site, wants, &mut out);
-        }
+        fused::output_gradient(site, wants, self.relu, &mut out);
         if wants.d_params[0] {
             match site.rungs.d_w {
                 Rung::Subgroup => subgroup::weight_gradient(self, site, &mut out),
                 Rung::Tiled => tiled::weight_gradient(self, site, &mut out),
                 _ => naive::weight_gradient(self, site, &mut out),
             }
-        }
-        if self.bias && wants.d_params[1] {
-            fused::bias_gradient(site, 1, &mut out);
         }
         if wants.d_x[0] {
             match site.rungs.d_x {

@@ -28,6 +28,7 @@ pub mod softmax_cross_entropy;
 pub mod step;
 pub mod trial;
 
+use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
@@ -172,6 +173,17 @@ impl Lowered {
         self.steps.push(step);
     }
 
+    /// Appends another lowering, whose operands `rename` may replace by this one's.
+    pub fn extend(&mut self, other: Lowered, rename: impl Fn(Operand) -> Operand) {
+        let first = self.scratch.len();
+        let place = |operand| match operand {
+            Operand::Scratch(i) => Operand::Scratch(first + i),
+            other => rename(other),
+        };
+        self.scratch.extend(other.scratch);
+        self.steps.extend(other.steps.into_iter().map(|step| step.renamed(place)));
+    }
+
     /// Asks for `elements` f32 that live within this lowering only.
     pub fn scratch(&mut self, elements: u64) -> Operand {
         self.scratch.push(Scratch { bytes: Dtype::F32.bytes(elements), form: Form::Words });
@@ -192,7 +204,7 @@ impl From<Step> for Lowered {
 }
 
 /// The op contract.
-pub trait Op: fmt::Debug + Send + Sync {
+pub trait Op: Any + fmt::Debug + Send + Sync {
     /// The op's name, which is the stem of its files.
     fn kind(&self) -> &'static str;
 
@@ -223,6 +235,12 @@ pub trait Op: fmt::Debug + Send + Sync {
     /// The output is the input under another shape, and no step is needed.
     fn is_view(&self, _training: bool) -> bool {
         false
+    }
+
+    /// This op with `next`, the only one that reads its output, in its own kernels, where it can take it in: what lies
+    /// between the two is then never stored.
+    fn with_next(&self, _next: &dyn Op) -> Option<OpRef> {
+        None
     }
 
     /// Two runs differ: nothing behind it can be cached.

@@ -40,6 +40,11 @@ piece!(
 piece!("`x4`: four channels of a map.", X4_MAP, "x4_map");
 piece!("`Six`, `Four`, `Three`: rows of Winograd tiles.", WINOGRAD_SIX, "winograd_six");
 piece!("`put_tile`: stores 4x4 outputs.", WINOGRAD_PUT, "winograd_put");
+piece!(
+    "`put_tile`: stores the maxima of 2x2 windows, and their positions.",
+    WINOGRAD_PUT_POOLED,
+    "winograd_put_pooled"
+);
 piece!("`Block`: four by four elements of a shared tile.", TILED_BLOCK, "tiled_block");
 piece!("`x_block` of a plain matrix.", TILED_X_MATRIX, "tiled_x_matrix");
 piece!("`x_block` of a convolution's pixels.", TILED_X_PIXELS, "tiled_x_pixels");

@@ -171,6 +171,19 @@ impl Step {
         self
     }
 
+    /// The same step over other operands.
+    pub fn renamed(mut self, rename: impl Fn(Operand) -> Operand) -> Step {
+        for binding in &mut self.bindings {
+            binding.operand = rename(binding.operand);
+        }
+        for word in &mut self.words {
+            if let Word::Accumulate(operand) = word {
+                *operand = rename(*operand);
+            }
+        }
+        self
+    }
+
     /// Narrows the latest binding to a range of bytes of its tensor.
     pub fn window(mut self, bytes: Range<u64>) -> Step {
         let last = self.bindings.last_mut().expect("a window follows its binding");

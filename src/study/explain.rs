@@ -39,6 +39,8 @@ pub struct Row {
     pub output: String,
     pub parameters: u64,
     pub trainable: bool,
+    /// The layer whose kernels do this one's work as well.
+    pub inside: Option<String>,
     /// Floating-point operations of one step.
     pub forward_flops: u64,
     pub backward_flops: u64,
@@ -163,6 +165,10 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize, architecture: &Architecture, s
     let in_base =
         |name: &str| architecture.layers[..architecture.base].iter().any(|layer| layer.name == name);
     let nodes = graph.nodes.iter().zip(&sweep.nodes).enumerate();
+    let host = |i| {
+        let inside = plan.inside.iter().find(|inside| inside.node.0 == i)?;
+        Some(graph.nodes[inside.host.0].name.clone())
+    };
     let row = |(i, (node, decision)): (usize, (&crate::graph::Node, &crate::graph::grad::NodeSweep))| {
         let shapes = graph.x_shapes(node, batch);
         let flops = 2 * node.op.macs(&shapes);
@@ -175,6 +181,7 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize, architecture: &Architecture, s
             output: Shape::to_string(&graph.shape(node.y, batch)),
             parameters: node.params.iter().map(numel).sum(),
             trainable: graph.trains(node),
+            inside: host(i),
             forward_flops: flops,
             backward_flops: flops * gradients,
             d_w: decision.d_w.clone(),
@@ -213,16 +220,17 @@ impl fmt::Display for Explanation {
 }
 
 fn line(row: &Row) -> [String; 9] {
-    let state = match (row.parameters, row.trainable) {
-        (0, _) => "-",
-        (_, true) => "trains",
-        (_, false) => "frozen",
+    let state = match (&row.inside, row.parameters, row.trainable) {
+        (Some(host), ..) => format!("in {host}"),
+        (_, 0, _) => "-".into(),
+        (_, _, true) => "trains".into(),
+        (_, _, false) => "frozen".into(),
     };
     [
         row.layer.clone(),
         row.output.clone(),
         if row.parameters == 0 { "-".into() } else { thousands(row.parameters) },
-        state.into(),
+        state,
         gflop(row.forward_flops),
         gflop(row.backward_flops),
         decision(&row.d_w),

@@ -35,32 +35,27 @@ pub fn evaluate(
 }
 
 /// A bound evaluation program, for one evaluation per epoch.
-pub struct Evaluator {
-    passes: Passes,
-    /// Batches so far: what augmentation draws by, where it is switched on.
-    batches: u32,
-}
+pub struct Evaluator(Passes);
 
 impl Evaluator {
     /// # Errors
     /// Not even one sample fits, or the device refuses.
     pub fn new(graph: &Graph, store: &mut Store, batch: usize, memory: u64) -> Result<Evaluator> {
-        Ok(Evaluator { passes: Passes::new(graph, store, batch, None, memory)?, batches: 0 })
+        Ok(Evaluator(Passes::new(graph, store, batch, None, memory)?))
     }
 
-    /// Evaluates on augmented images, as the published recipe does.
+    /// Evaluates on augmented images, as the published recipe does; each evaluation draws the same.
     pub fn augment(&mut self, augmentation: &Augmentation) {
-        self.passes.augment(augmentation);
+        self.0.augment(augmentation);
     }
 
     /// # Errors
     /// No sample is readable, or the device is lost.
     pub fn run(&mut self, samples: &dyn Samples) -> Result<Evaluation> {
         let mut found = Evaluation::default();
-        for minibatch in samples.in_order()? {
+        for (number, minibatch) in (0u32..).zip(samples.in_order()?) {
             let minibatch = minibatch?;
-            self.passes.step(&minibatch, 0, self.batches, 0.0)?;
-            self.batches += 1;
+            self.0.step(&minibatch, 0, number, 0.0)?;
             found.indices.extend(&minibatch.indices);
             self.collect(&mut found, false)?;
         }
@@ -69,7 +64,7 @@ impl Evaluator {
     }
 
     fn collect(&mut self, found: &mut Evaluation, flush: bool) -> Result<()> {
-        for result in self.passes.results(flush)? {
+        for result in self.0.results(flush)? {
             result.add_to(&mut found.metrics);
             found.losses.extend(result.losses);
             found.probabilities.extend(result.probabilities);

@@ -1,15 +1,16 @@
 //! Features in a file: what a prefix makes of a folder of images, written once and trained on later.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::graph::Graph;
-use crate::graph::cut::split_after;
-use crate::nn::{Architecture, Freeze, Head, Network, Pool};
+use crate::nn::{Architecture, Layer, Pool};
 use crate::train::features::Extractor;
 use crate::train::interrupt;
+use crate::train::pretrained::Pretrained;
+use crate::train::run::Start;
 use crate::train::samples::{Minibatch, Minibatches, Samples, Values};
 use crate::weights::rows::{Label, Reader, Writer};
 
@@ -38,14 +39,25 @@ impl Origin {
         }
     }
 
-    /// The whole model of a `head` on these features: pooled ones are pooled in the model too.
+    /// The base's first weights, which a checkpoint of the whole model holds too.
     ///
     /// # Errors
-    /// A head that makes no sense.
-    pub fn with_head(&self, head: &Head) -> Result<Architecture> {
-        let pool = if self.pooled { Pool::Avg } else { head.pool };
-        let last = &self.architecture.layers[self.architecture.base - 1].name;
-        self.architecture.ending_at(last, &Head { pool, ..head.clone() })
+    /// The file is where it was no longer.
+    pub fn start(&self) -> Result<Start> {
+        let Some(path) = &self.weights else { return Ok(Start::Random) };
+        let found = path.canonicalize().map_err(Error::io("find the weights of these features in", path))?;
+        Ok(Start::Weights(Pretrained::new(&found)))
+    }
+
+    /// How a head on these features pools, where it would rather do as `asked`.
+    pub fn pool(&self, asked: Pool) -> Pool {
+        if self.pooled { Pool::Avg } else { asked }
+    }
+
+    /// The whole model of a `head` on these features. What pooled them is the first layer of the head.
+    pub fn with_head(&self, head: Vec<Layer>) -> Architecture {
+        let base = self.architecture.layers[..self.architecture.base].iter().cloned();
+        Architecture { layers: base.chain(head).collect(), ..self.architecture.clone() }
     }
 }
 
@@ -82,14 +94,18 @@ pub fn write(
 
 /// An open file of features.
 pub struct FeatureFile {
-    reader: Reader,
+    reader: Arc<Reader>,
     pub origin: Origin,
 }
 
 impl FeatureFile {
-    /// Whether `path` is meant as a file of features and not as a folder of images.
-    pub fn is_meant(path: &Path) -> bool {
-        path.is_file() && path.extension().is_some_and(|e| e == "safetensors" || e == "h5" || e == "npz")
+    /// Opens `path` if it is meant as a file of features and not as a folder of images.
+    ///
+    /// # Errors
+    /// As [`FeatureFile::open`].
+    pub fn meant(path: &Path) -> Result<Option<FeatureFile>> {
+        let named = path.extension().is_some_and(|e| e == "safetensors" || e == "h5" || e == "npz");
+        (named && path.is_file()).then(|| FeatureFile::open(path)).transpose()
     }
 
     /// # Errors
@@ -99,7 +115,7 @@ impl FeatureFile {
             let what = "is for other programs; a head trains on features written as .safetensors";
             return Err(Error::weights(path, what));
         }
-        let reader = Reader::open(path)?;
+        let reader = Arc::new(Reader::open(path)?);
         let origin = serde_json::from_value(reader.about.clone()).map_err(|e| {
             Error::weights(
                 path,
@@ -113,35 +129,38 @@ impl FeatureFile {
         &self.reader.classes
     }
 
-    /// The whole model of a `head` on these features, its base frozen; and the part above the features, which trains.
-    ///
-    /// # Errors
-    /// A head that makes no sense, or does not fit.
-    pub fn network(&self, head: &Head) -> Result<(Network, Graph)> {
-        let network = Network::new(self.origin.with_head(head)?, &Freeze::All, 0.0)?;
-        // Pooled, the first layer of the head belongs to the features.
-        let last = network.architecture.base - 1 + usize::from(self.origin.pooled);
-        let name = &network.architecture.layers[last].name;
-        let rest = split_after(&network.graph, name).expect("a layer of this network").rest;
-        Ok((network, rest))
+    /// The layer whose results the rows are: pooled, the first layer of the head.
+    pub fn layer(&self) -> &str {
+        let architecture = &self.origin.architecture;
+        &architecture.layers[architecture.base - 1 + usize::from(self.origin.pooled)].name
+    }
+
+    /// How many rows train, and how many validate.
+    pub fn counts(&self) -> (usize, usize) {
+        let validating = self.reader.labels.iter().filter(|label| label.validates).count();
+        (self.reader.labels.len() - validating, validating)
     }
 
     /// The rows that train or that validate, in batches of `batch`; read from the file as they are asked for.
-    pub fn part(&self, validates: bool, batch: usize) -> FileSamples<'_> {
+    pub fn part(&self, validates: bool, batch: usize) -> FileSamples {
         let rows = (0u32..).zip(&self.reader.labels).filter(|(_, label)| label.validates == validates);
-        FileSamples { reader: &self.reader, rows: rows.map(|(row, _)| row).collect(), batch: batch.max(1) }
+        FileSamples {
+            reader: self.reader.clone(),
+            rows: rows.map(|(row, _)| row).collect(),
+            batch: batch.max(1),
+        }
     }
 }
 
 /// Rows of a file of features.
-pub struct FileSamples<'a> {
-    reader: &'a Reader,
+pub struct FileSamples {
+    reader: Arc<Reader>,
     /// Places in the file.
     rows: Vec<u32>,
     batch: usize,
 }
 
-impl FileSamples<'_> {
+impl FileSamples {
     fn minibatch(&self, indices: &[u32]) -> Result<Minibatch> {
         let width = self.reader.width();
         let mut values = vec![0f32; indices.len() * width];
@@ -154,7 +173,7 @@ impl FileSamples<'_> {
     }
 }
 
-impl Samples for FileSamples<'_> {
+impl Samples for FileSamples {
     fn len(&self) -> usize {
         self.rows.len()
     }

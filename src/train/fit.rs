@@ -21,6 +21,7 @@ use crate::train::progress::{InEpoch, Progress};
 use crate::train::receipt::fingerprint;
 use crate::train::samples::Samples;
 use crate::train::schedule::{At, Schedule};
+use crate::train::shares::timed;
 use crate::train::weighting::Weighting;
 
 /// A training run over a graph with a loss: one stage of it, where there are several.
@@ -181,12 +182,17 @@ impl<'a> Fit<'a> {
         let order = order::epoch(self.train.len() as u32, self.seed, progress.epoch() as u64);
         let left = order[progress.in_epoch.place..].to_vec();
         let mut batches = if left.is_empty() { None } else { Some(self.train.batches(left)?) };
-        while let Some(minibatch) = batches.as_mut().and_then(Iterator::next).transpose()? {
+        let (mut input, waited) = (0.0, trainer.waited());
+        while let Some(minibatch) =
+            timed(&mut input, || batches.as_mut().and_then(Iterator::next)).transpose()?
+        {
             // Asked while the next batch is at hand, so that what is left of a saved epoch is never empty.
             if interrupt::asked() || observer.wants_save() {
                 self.collect(trainer, progress, true)?;
                 let mut now = progress.clone();
-                now.in_epoch.seconds += begun.elapsed().as_secs_f64();
+                let all = begun.elapsed().as_secs_f64();
+                now.in_epoch.seconds += all;
+                now.in_epoch.shares.add(all, input, trainer.waited() - waited);
                 observer.save(store, &now)?;
                 interrupt::check(progress.epoch())?;
             }
@@ -200,7 +206,10 @@ impl<'a> Fit<'a> {
             observer.step(progress.epoch(), progress.in_epoch.place, &progress.in_epoch.metrics);
         }
         progress.in_epoch.place = order.len();
-        self.collect(trainer, progress, true)
+        self.collect(trainer, progress, true)?;
+        let all = begun.elapsed().as_secs_f64();
+        progress.in_epoch.shares.add(all, input, trainer.waited() - waited);
+        Ok(())
     }
 
     fn rate(&self, progress: &mut Progress, samples: usize) -> f32 {
@@ -222,13 +231,14 @@ impl<'a> Fit<'a> {
         val: Option<Metrics>,
         observer: &mut dyn Observer,
     ) -> Result<bool> {
-        let InEpoch { metrics, rate, seconds, .. } = std::mem::take(&mut progress.in_epoch);
+        let InEpoch { metrics, rate, seconds, shares, .. } = std::mem::take(&mut progress.in_epoch);
         let row = EpochRow {
             epoch: progress.epoch(),
             acc: metrics.accuracy(),
             loss: metrics.loss(),
             lr: rate,
             seconds,
+            shares,
             val_acc: val.map(|m| m.accuracy()),
             val_loss: val.map(|m| m.loss()),
             weights: fingerprint(self.graph, store)?,

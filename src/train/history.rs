@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::train::monitor::Monitor;
+use crate::train::shares::Shares;
 use crate::weights::file;
 
 /// One epoch. Epochs count from 0, as in Keras' CSVLogger.
@@ -14,6 +15,8 @@ pub struct EpochRow {
     pub loss: f64,
     pub lr: f32,
     pub seconds: f64,
+    /// Where the time of the training steps went, validation apart.
+    pub shares: Shares,
     pub val_acc: Option<f64>,
     pub val_loss: Option<f64>,
     /// MD5 of the parameters that trained, as they were at the epoch's end.

@@ -1,5 +1,6 @@
 //! Training: samples in, a checkpoint out.
 
+pub mod advise;
 pub mod augment;
 pub mod average;
 pub mod checkpoint;
@@ -30,6 +31,7 @@ pub mod schedule;
 pub mod scores;
 pub mod session;
 pub mod setup;
+pub mod shares;
 pub mod stages;
 pub mod transfer;
 pub mod weighting;
@@ -46,5 +48,6 @@ pub use run::Run;
 pub use samples::{FeatureSamples, ImageSamples, Minibatch, Samples};
 pub use schedule::{Curve, Schedule};
 pub use session::{Session, Watcher};
+pub use shares::Shares;
 pub use stages::Stage;
 pub use weighting::Weighting;

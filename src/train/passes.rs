@@ -15,6 +15,7 @@ use crate::optim::RuleRef;
 use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
+use crate::train::shares::timed;
 use crate::train::weighting::Weighting;
 
 /// Steps whose results may be under way before the oldest is waited for.
@@ -32,6 +33,8 @@ pub struct Passes {
     micro: usize,
     weighting: Weighting,
     under_way: VecDeque<(ReadBack, Vec<u32>)>,
+    /// Seconds.
+    waited: f64,
 }
 
 /// What a finished pass gave.
@@ -88,8 +91,18 @@ impl Passes {
         let classes = graph.values[logits.0].shape.last();
         let program = Program::new(graph, plan, store)?;
         let feeder = Feeder::new(graph, None);
-        let (weighting, under_way) = (Weighting::default(), VecDeque::new());
-        Ok(Passes { device, program, ends, input, feeder, classes, micro, weighting, under_way })
+        Ok(Passes {
+            device,
+            program,
+            ends,
+            input,
+            feeder,
+            classes,
+            micro,
+            weighting: Weighting::default(),
+            under_way: VecDeque::new(),
+            waited: 0.0,
+        })
     }
 
     /// From now on samples count as `weighting` says; at first they all count the same.
@@ -108,6 +121,11 @@ impl Passes {
     /// Switches the draws of augmenting ops on; without them images stay as they are.
     pub fn augment(&mut self, augmentation: &Augmentation) {
         self.feeder = Feeder::new(self.program.graph(), Some(augmentation.clone()));
+    }
+
+    /// Seconds spent waiting for the device so far.
+    pub fn waited(&self) -> f64 {
+        self.waited
     }
 
     /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
@@ -153,7 +171,8 @@ impl Passes {
         let mut done = Vec::new();
         while self.under_way.len() > keep {
             let (read_back, labels) = self.under_way.pop_front().expect("not empty");
-            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&read_back.wait(&self.device)?);
+            let bytes = timed(&mut self.waited, || read_back.wait(&self.device))?;
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
             let (losses, probabilities) = values.split_at(labels.len());
             let (losses, probabilities) = (losses.to_vec(), probabilities.to_vec());
             done.push(PassResult { losses, probabilities, labels });

@@ -6,6 +6,7 @@ use crate::train::early_stopping::Waiting;
 use crate::train::history::History;
 use crate::train::metrics::Metrics;
 use crate::train::plateau::Flatness;
+use crate::train::shares::Shares;
 
 /// Together with the weights and the optimizer's state this is enough to go on with the same bits.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -42,6 +43,7 @@ pub struct InEpoch {
     /// The rate of the latest step.
     pub rate: f32,
     pub seconds: f64,
+    pub shares: Shares,
 }
 
 impl Progress {

@@ -12,6 +12,7 @@ use crate::graph::{Choices, Store};
 use crate::nn::{Architecture, Freeze, init};
 use crate::optim::{Optimizer, Sgd};
 use crate::train::early_stopping::EarlyStopping;
+use crate::train::feature_file::FeatureFile;
 use crate::train::monitor::Monitor;
 use crate::train::plateau::Plateau;
 use crate::train::pretrained::Pretrained;
@@ -181,7 +182,8 @@ impl Run {
 }
 
 impl DataSettings {
-    /// Opens the folder; classes and numbers are what is found there.
+    /// Opens the folder; classes and numbers are what is found there. Of a file of features they are those of its rows,
+    /// and there are no images.
     ///
     /// # Errors
     /// As [`Dataset::open`].
@@ -190,7 +192,12 @@ impl DataSettings {
         options: &folder::Options,
         limit: Option<usize>,
     ) -> Result<(DataSettings, Dataset)> {
-        let mut data = Dataset::open(path, options)?;
+        let features = FeatureFile::meant(path)?;
+        let mut data = match &features {
+            Some(file) => Dataset::empty(file.classes()),
+            None => Dataset::open(path, options)?,
+        };
+        let (train, val) = features.map_or((0, 0), |file| file.counts());
         if let Some(limit) = limit {
             (data.train, data.val) = (data.train.limited(limit), data.val.limited(limit));
         }
@@ -201,8 +208,8 @@ impl DataSettings {
             resize: Filter::default(),
             strict: options.strict,
             classes: data.classes.clone(),
-            train: data.train.len(),
-            val: data.val.len(),
+            train: data.train.len() + train,
+            val: data.val.len() + val,
         };
         Ok((settings, data))
     }

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::graph::{Graph, Store};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::feature_cache::FeatureCache;
+use crate::train::feature_file::FeatureFile;
 use crate::train::fit::{Fit, Observer};
 use crate::train::history::History;
 use crate::train::keeper::{BEST, Keeper, LAST};
@@ -26,6 +27,8 @@ pub struct Session {
     pub progress: Progress,
     /// Where features stay from one run to the next.
     pub cache: Option<FeatureCache>,
+    /// What the run trains on instead of images.
+    features: Option<FeatureFile>,
     /// Loaders of the training images and of those that validate, with what they could not read.
     pub loaders: Vec<Arc<Loader>>,
     /// What pretrained weights were loaded, where the run began with this session.
@@ -93,8 +96,16 @@ impl Session {
     }
 
     fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
-        let loaders = setup::loaders(&run, data)?;
-        Ok(Session { run, folder: folder.to_path_buf(), progress, cache: None, loaders, imported: None })
+        let (loaders, features) = (setup::loaders(&run, data)?, FeatureFile::meant(&run.data.path)?);
+        Ok(Session {
+            run,
+            folder: folder.to_path_buf(),
+            progress,
+            cache: None,
+            features,
+            loaders,
+            imported: None,
+        })
     }
 
     /// Number of parameters, frozen or not.
@@ -134,7 +145,10 @@ impl Session {
         }
         watcher.stage(stage, self.progress.epoch() - self.progress.in_stage.epochs);
         let features = |done, images| watcher.features(done, images);
-        let staged = setup::stage(&self.run, &graph, &self.loaders, self.cache.as_ref(), store, features)?;
+        let staged = match &self.features {
+            Some(file) => setup::stage_on(&self.run, &graph, file)?,
+            None => setup::stage(&self.run, &graph, &self.loaders, self.cache.as_ref(), store, features)?,
+        };
         watcher.cached(&staged.about);
         let fit = self.fit(stage, &staged);
         let mut keeper = Keeper::new(&self.run, &self.folder, &self.progress.history, watcher)?;

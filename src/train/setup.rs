@@ -6,16 +6,18 @@ use crate::data::batches::{Loader, Options};
 use crate::data::folder::Dataset;
 use crate::data::split::Split;
 use crate::error::{Error, Result};
+use crate::graph::cut::split_after;
 use crate::graph::{Graph, Store};
 use crate::nn::init::Random;
 use crate::nn::{Architecture, Freeze, Network};
 use crate::train::augment;
 use crate::train::checkpoint::Checkpoint;
 use crate::train::feature_cache::FeatureCache;
+use crate::train::feature_file::FeatureFile;
 use crate::train::pretrained::initialise;
 use crate::train::progress::Progress;
 use crate::train::run::{Run, Start};
-use crate::train::samples::ImageSamples;
+use crate::train::samples::{ImageSamples, Samples};
 use crate::train::stages::{self, Stage};
 use crate::train::transfer::{self, Staged, Staging, Variants};
 use crate::train::{keras_model, keras_state};
@@ -113,4 +115,31 @@ pub fn stage(
     let staging = Staging { batch: run.batch, memory: run.memory(), cache: cache.cloned(), variants };
     let (train, val) = (samples(&loaders[0]), loaders.get(1).map(samples));
     transfer::stage(graph, store, train, val, &staging, |done| features(done, images))
+}
+
+/// As [`stage`], where the frozen part ran long ago and its results lie in a file.
+///
+/// # Errors
+/// The run augments images, or something below the features trains.
+pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'static>> {
+    let layer = file.layer();
+    let cut = split_after(graph, layer).ok_or_else(|| {
+        Error::Usage(format!(
+            "this model has no layer '{layer}', whose features {} holds",
+            run.data.path.display()
+        ))
+    })?;
+    if cut.prefix.params.iter().any(|param| param.trainable) || !run.augmentation.is_none() {
+        let what = "features are what frozen layers made of images as they are: use --freeze all and no augmentation";
+        return Err(Error::Usage(what.into()));
+    }
+    let part = |validates| Box::new(file.part(validates, run.batch)) as Box<dyn Samples>;
+    Ok(Staged {
+        graph: cut.rest,
+        train: part(false),
+        val: (file.counts().1 > 0).then(|| part(true)),
+        cached: Some(layer.to_owned()),
+        about: format!("{layer}: {}", run.data.path.display()),
+        memory: run.memory(),
+    })
 }

@@ -35,6 +35,15 @@ pub fn pays(g: &Geometry, part: Part) -> bool {
 }
 
 pub fn forward(conv: &Conv2d, site: &Site) -> Lowered {
+    forward_into(conv, site, Store::Map)
+}
+
+/// With a 2x2 max-pool in the store: a tile of 4x4 outputs holds four of its windows.
+pub fn forward_pooled(conv: &Conv2d, site: &Site) -> Lowered {
+    forward_into(conv, site, Store::Pooled)
+}
+
+fn forward_into(conv: &Conv2d, site: &Site, store: Store) -> Lowered {
     let g = conv.at(&site.x[0]);
     let end =
         Epilogue { bias: conv.bias.then_some(Operand::Param(1)), relu: conv.relu, accumulate: Word::U32(0) };
@@ -44,6 +53,7 @@ pub fn forward(conv: &Conv2d, site: &Site) -> Lowered {
         from: [g.h, g.w, g.ci],
         to: [g.ho, g.wo, g.co],
         pad: [g.top, g.left],
+        store,
     };
     let mut out = Lowered::default();
     let u = weights(&g, false, &mut out);
@@ -61,6 +71,7 @@ pub fn input_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
         from: [g.ho, g.wo, g.co],
         to: [g.h, g.w, g.ci],
         pad: [2 - g.top, 2 - g.left],
+        store: Store::Map,
     };
     let u = weights(&g, true, out);
     let target = Target::new(d_x, Access::Gradient, g.ci);
@@ -137,6 +148,14 @@ fn weights(g: &Geometry, swapped: bool, out: &mut Lowered) -> Packed {
     u
 }
 
+/// What becomes of a tile of outputs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Store {
+    Map,
+    /// Maxima of 2x2 windows; their positions go to the op's auxiliary result.
+    Pooled,
+}
+
 /// A convolution from one map to another.
 struct Pass {
     part: Part,
@@ -144,6 +163,7 @@ struct Pass {
     from: [usize; 3],
     to: [usize; 3],
     pad: [usize; 2],
+    store: Store,
 }
 
 impl Pass {
@@ -183,12 +203,20 @@ impl Pass {
     ) -> Step {
         let [h, w, c] = self.to;
         let source = include_str!("../../../shaders/conv2d_winograd_output.wgsl");
-        let kernel = kernel("conv2d_winograd_output", source, "output_tiles").piece(pieces::WINOGRAD_PUT);
+        let put = match self.store {
+            Store::Map => pieces::WINOGRAD_PUT,
+            Store::Pooled => pieces::WINOGRAD_PUT_POOLED,
+        };
+        let kernel = kernel("conv2d_winograd_output", source, "output_tiles").piece(put);
         let step =
             Step::new(kernel, self.part).read("x", m.operand).read("bias", end.bias.unwrap_or(m.operand)); // without a bias any readable tensor stands in
         let step = match y.access {
             Access::Gradient => step.gradient("y", y.operand),
             _ => step.write("y", y.operand),
+        };
+        let step = match self.store {
+            Store::Map => step,
+            Store::Pooled => step.write("positions", Operand::Aux),
         };
         step.sizes(&[h, w, c / 4, tiles.rows, tiles.columns, first, m.batch / 4, m.row / 4])
             .sizes(&[usize::from(end.bias.is_some())])

@@ -1,0 +1,33 @@
+
+// Stores the maxima of the four 2x2 windows in a tile of 4x4 outputs, given by columns, and the position 0..3 of each
+// in row-major order, one byte an element, four channels a word. Of equal values the first is the maximum, as in Keras;
+// windows that the map does not fill are left out.
+
+@group(0) @binding(3) var<storage, read_write> positions: array<u32>;
+
+struct Best { value: vec4f, position: vec4u }
+
+fn better(best: Best, v: vec4f, position: u32) -> Best {
+    let wins = !(v <= best.value); // not v > best: a window of NaN has to stay NaN
+    return Best(select(best.value, v, wins), select(best.position, vec4u(position), wins));
+}
+
+fn put_window(i: u32, a: vec4f, b: vec4f, c: vec4f, d: vec4f) {
+    let best = better(better(better(Best(a, vec4u()), b, 1u), c, 2u), d, 3u);
+    y[y_at / 4u + i] = best.value;
+    let bytes = best.position << vec4u(0u, 8u, 16u, 24u);
+    positions[positions_at + i] = bytes.x | bytes.y | bytes.z | bytes.w;
+}
+
+fn put_tile(image: u32, tile_y: u32, tile_x: u32, c: u32, k0: Four, k1: Four, k2: Four, k3: Four) {
+    let h = p.h / 2u;
+    let w = p.w / 2u;
+    let down = h - min(h, 2u * tile_y);
+    let right = w - min(w, 2u * tile_x);
+    let first = ((image * h + 2u * tile_y) * w + 2u * tile_x) * p.c4 + c;
+    let pitch = w * p.c4;
+    if down > 0u && right > 0u { put_window(first, k0.a, k1.a, k0.b, k1.b); }
+    if down > 0u && right > 1u { put_window(first + p.c4, k2.a, k3.a, k2.b, k3.b); }
+    if down > 1u && right > 0u { put_window(first + pitch, k0.c, k1.c, k0.d, k1.d); }
+    if down > 1u && right > 1u { put_window(first + pitch + p.c4, k2.c, k3.c, k2.d, k3.d); }
+}
