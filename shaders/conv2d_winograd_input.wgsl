@@ -18,7 +18,7 @@ struct P {
     tile_first: u32,  // the first tile of this chunk, counted over the whole batch
     tiles: u32,       // tiles in this chunk
     pad_h: u32, pad_w: u32,
-    out_offset: u32,
+    flipped: u32,     // 1: the tile is rotated by half a turn, as d_x wants it
     z_stride: u32,
     tile_high: u32, tile_low: u32, // texels per 32 tiles, per tile within 32
     c_high: u32, c_low: u32,       // texels per 8 channel groups, per channel group within 8
@@ -42,8 +42,9 @@ fn transform(v: Six) -> Six {
 }
 
 fn pixel_row(base: u32, y: i32, x: i32, live: bool) -> Six {
-    return Six(pixel(base, y, x, live), pixel(base, y, x + 1, live), pixel(base, y, x + 2, live),
-               pixel(base, y, x + 3, live), pixel(base, y, x + 4, live), pixel(base, y, x + 5, live));
+    let s = select(1, -1, p.flipped != 0u);
+    return Six(pixel(base, y, x, live), pixel(base, y, x + s, live), pixel(base, y, x + 2 * s, live),
+               pixel(base, y, x + 3 * s, live), pixel(base, y, x + 4 * s, live), pixel(base, y, x + 5 * s, live));
 }
 
 // Row j of B^T.
@@ -82,17 +83,19 @@ fn input_tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     let image = whole / (p.rows * p.columns);
     let in_image = whole - image * p.rows * p.columns;
     let tile_y = in_image / p.columns;
-    let y = i32(4u * tile_y) - i32(p.pad_h);
-    let x = i32(4u * (in_image - tile_y * p.columns)) - i32(p.pad_w);
+    let corner = select(0, 5, p.flipped != 0u);
+    let s = select(1, -1, p.flipped != 0u);
+    let y = i32(4u * tile_y) - i32(p.pad_h) + corner;
+    let x = i32(4u * (in_image - tile_y * p.columns)) - i32(p.pad_w) + corner;
     let live = tile < p.tiles && c < p.c4;
     let base = image * p.h * p.w * p.c4 + c;
     let r0 = pixel_row(base, y, x, live);
-    let r1 = pixel_row(base, y + 1, x, live);
-    let r2 = pixel_row(base, y + 2, x, live);
-    let r3 = pixel_row(base, y + 3, x, live);
-    let r4 = pixel_row(base, y + 4, x, live);
-    let r5 = pixel_row(base, y + 5, x, live);
-    let i = p.out_offset + (tile >> 5u) * p.tile_high + (tile & 31u) * p.tile_low + (c >> 3u) * p.c_high + (c & 7u) * p.c_low;
+    let r1 = pixel_row(base, y + s, x, live);
+    let r2 = pixel_row(base, y + 2 * s, x, live);
+    let r3 = pixel_row(base, y + 3 * s, x, live);
+    let r4 = pixel_row(base, y + 4 * s, x, live);
+    let r5 = pixel_row(base, y + 5 * s, x, live);
+    let i = (tile >> 5u) * p.tile_high + (tile & 31u) * p.tile_low + (c >> 3u) * p.c_high + (c & 7u) * p.c_low;
     for (var j = 0u; j < 6u; j++) {
         let k = weights(j);
         put_column(i + j * p.z_stride, Six(combine(k, r0), combine(k, r1), combine(k, r2), combine(k, r3), combine(k, r4), combine(k, r5)));

@@ -15,6 +15,7 @@ struct P {
     tile_first: u32,
     z_stride: u32,    // vec4f from one z of M to the next
     tile_stride: u32, // vec4f from one tile of M to the next
+    flipped: u32,     // 1: the tile comes rotated by half a turn (d_x)
     bias: u32,
     floor: f32,       // 0 for ReLU, else -3.0e38
     accumulate: u32,  // 1: add to y, where it is not pooled

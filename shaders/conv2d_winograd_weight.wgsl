@@ -1,20 +1,16 @@
 // Winograd F(4x4, 3x3), weights: U = G g G^T for every pair of channels.
 //
-// x    w (3, 3, ci, co), read through x4_strided so that any channel may run inside a texel
-// out  texels U[36][out / 32][in][8]: operand b of gemm by columns; margins are zero
+// x    w (3, 3, ci, co), co a multiple of 4
+// out  texels U[36][co / 32][ci][8]: operand b of gemm by columns; margins are zero. For d_x, whose convolution runs
+//      from co to ci, gemm reads the same texels the other way round.
 //
-// Forward: in = ci (stride co), out = co (stride 1), ROTATED 0. For d_x the convolution runs the other
-// way: in = co (stride 1), out = ci (stride co), ROTATED 1 (tap 8 - t in place of t).
 // One invocation computes one pair of an input channel and four output channels.
-// groups (in rounded up to 4, out panels). Source: Lavin and Gray 2015.
+// groups (ci, co panels). Source: Lavin and Gray 2015.
 
 struct P {
-    in_len: u32, out_len: u32,
-    in_stride: u32, out_stride: u32,
-    tap_stride: u32, // ci * co
-    depth: u32,      // in_len rounded up to 4
-    z_stride: u32,   // texels from one z of U to the next
-    out_offset: u32,
+    ci: u32,
+    co4: u32,      // co / 4
+    z_stride: u32, // texels from one z of U to the next
 }
 
 @group(0) @binding(1) var out: texture_storage_2d<rgba32float, write>;
@@ -28,10 +24,9 @@ fn transform(g: Three) -> Six {
     return Six(0.25 * g.a, s - d, s + d, q + m, q - m, g.c);
 }
 
-fn tap(t: u32, i: u32, o: u32, live: bool) -> vec4f {
-    let at = select(t, 8u - t, ROTATED != 0u) * p.tap_stride + i * p.in_stride + o * p.out_stride;
+fn tap(t: u32, i: u32, o: u32) -> vec4f {
     var v = vec4f();
-    if live { v = load_x4(at, p.out_stride, p.out_len - o); }
+    if o < p.co4 { v = x4((t * p.ci + i) * p.co4 + o); }
     return v;
 }
 
@@ -48,13 +43,12 @@ fn put_column(at: u32, step: u32, g: Three) {
 @compute @workgroup_size(8)
 fn weight_tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
     let i = group.x;
-    let o = 4u * (group.y * 8u + lane);
-    let live = i < p.in_len && o < p.out_len;
-    let r0 = transform(Three(tap(0u, i, o, live), tap(1u, i, o, live), tap(2u, i, o, live)));
-    let r1 = transform(Three(tap(3u, i, o, live), tap(4u, i, o, live), tap(5u, i, o, live)));
-    let r2 = transform(Three(tap(6u, i, o, live), tap(7u, i, o, live), tap(8u, i, o, live)));
+    let o = group.y * 8u + lane;
+    let r0 = transform(Three(tap(0u, i, o), tap(1u, i, o), tap(2u, i, o)));
+    let r1 = transform(Three(tap(3u, i, o), tap(4u, i, o), tap(5u, i, o)));
+    let r2 = transform(Three(tap(6u, i, o), tap(7u, i, o), tap(8u, i, o)));
     let step = p.z_stride;
-    let at = p.out_offset + (group.y * p.depth + i) * 8u + lane;
+    let at = (group.y * p.ci + i) * 8u + lane;
     put_column(at, step, Three(r0.a, r1.a, r2.a));
     put_column(at + step, step, Three(r0.b, r1.b, r2.b));
     put_column(at + 2u * step, step, Three(r0.c, r1.c, r2.c));

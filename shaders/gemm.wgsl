@@ -3,6 +3,9 @@
 // a (m,k), b (k,n)  packed into texels by `gemm_pack`: a by rows, b by columns
 // y (m,n)           row-major f32, `y_row` elements from row to row; bias (n), added where p.bias is 1
 //
+// With B_ALONG_K b is given as its transposed matrix (n,k) packed by columns: four k lie in a texel, and a strip is
+// turned over as it is loaded, which costs nothing where a vec4 is four registers.
+//
 // One workgroup is one subgroup of eight lanes and computes ROWS (16 or 32) rows by 64 columns of y. Lane l holds
 // columns 4l .. 4l + 3 of each half; a row of a is broadcast from the lane that loaded it. A step takes four k: a
 // wider tile, or more k a step, falls out of the 32 KiB instruction cache and runs at half the speed (measured).
@@ -19,12 +22,20 @@ struct P {
     y_offset: u32,
     y_batch: u32,    // elements of y between the products of a batch
     a_offset: u32,   // first texel; a multiple of 32
-    b_offset: u32,
+    b_panel: u32,    // B_ALONG_K: texels of a panel of b
     a_batch: u32,    // texels between the matrices of a; a multiple of 32
     b_batch: u32,    // texels between the matrices of b; a multiple of 32
     bias: u32,       // 1: add bias
     floor: f32,      // the least value that is kept: 0 for ReLU, else the least finite one
     accumulate: u32, // 1: add to y
+}
+
+// Four k of four columns.
+fn strip(first: u32, k: u32) -> Strip {
+    if B_ALONG_K == 0u { return load_strip(first + k * 32u); }
+    let c = load_strip(first + (k >> 3u) * p.b_panel + (k & 7u));
+    return Strip(vec4f(c.k0.x, c.k1.x, c.k2.x, c.k3.x), vec4f(c.k0.y, c.k1.y, c.k2.y, c.k3.y),
+                 vec4f(c.k0.z, c.k1.z, c.k2.z, c.k3.z), vec4f(c.k0.w, c.k1.w, c.k2.w, c.k3.w));
 }
 
 @compute @workgroup_size(8)
@@ -33,14 +44,16 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     let tile = select(group.xy, group.yx, N_FIRST != 0u);
     let first_row = tile.x * ROWS;
     let a_first = p.a_offset + group.z * p.a_batch + first_row / 32u * panel + first_row % 32u + lane;
-    let b_first = p.b_offset + group.z * p.b_batch + tile.y * 2u * panel + lane;
+    let columns = select(tile.y * 2u * panel + lane, tile.y * 512u + lane * 32u, B_ALONG_K != 0u);
+    let b_first = group.z * p.b_batch + columns;
+    let b_second = b_first + select(panel, 256u, B_ALONG_K != 0u);
     var t00: Rows; var t01: Rows;
     var t10: Rows; var t11: Rows;
     var t20: Rows; var t21: Rows;
     var t30: Rows; var t31: Rows;
     for (var k = 0u; k < p.k4; k++) {
-        let b0 = load_strip(b_first + k * 32u);
-        let b1 = load_strip(b_first + panel + k * 32u);
+        let b0 = strip(b_first, k);
+        let b1 = strip(b_second, k);
         let i = a_first + k * 32u;
         add_rows(&t00, &t01, textureLoad(a, texel(i)), b0, b1);
         add_rows(&t10, &t11, textureLoad(a, texel(i + 8u)), b0, b1);

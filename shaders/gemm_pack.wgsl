@@ -10,7 +10,7 @@
 // out  panels, 32 (rows) or 8 (columns) texels wide and `depth` long; the margins are zero.
 //
 // One invocation computes RUN texels: on llvmpipe a group of one subgroup costs about 0.1 us, as much as packing a
-// few of them. groups (depth / RUN rounded up, panels * WIDTH / 8).
+// few of them. groups (panels * WIDTH / 8, depth / RUN rounded up): neighbours read the same rows of a weight.
 // Source: packing, Goto and van de Geijn 2008, "Anatomy of high-performance matrix multiplication".
 
 struct P {
@@ -41,10 +41,10 @@ fn element4(u: u32, v: u32) -> vec4f {
 
 @compute @workgroup_size(8)
 fn pack(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let e = group.y * 8u + lane;
+    let e = group.x * 8u + lane;
     let out_first = e / WIDTH * p.depth * WIDTH + e % WIDTH;
-    let end = min(p.depth, (group.x + 1u) * RUN);
-    for (var t = group.x * RUN; t < end; t++) {
+    let end = min(p.depth, (group.y + 1u) * RUN);
+    for (var t = group.y * RUN; t < end; t++) {
         let value = element4(select(t, e, BY_ROWS != 0u), 4u * select(e, t, BY_ROWS != 0u));
         textureStore(out, texel(out_first + t * WIDTH), value);
     }

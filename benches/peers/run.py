@@ -1,6 +1,7 @@
 """Frostline and its peers on the same work, in turns, on this machine: `make peers`.
 
     python3 run.py [--rounds N] [--seconds S] [--cases a,b] [--peers frostline,burn-wgpu,keras,onnxruntime,torch]
+                   [--frostline target/release/frostline]
     python3 run.py --render
 
 In each round every peer runs every case once, in a process of its own, one after the other, so that whatever else the
@@ -23,7 +24,6 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-FROSTLINE = ROOT / "target/release/frostline"
 BURN = HERE / "burn/target/release/frostline-peer-burn"
 PYTHON = HERE / "venv/bin/python"
 MEASURED = HERE / "measured.jsonl"
@@ -52,28 +52,25 @@ def output(command):
     return done.stdout if done.returncode == 0 else None
 
 
-def frostline(case, _seconds):
+def frostline(program, case):
     """The fastest rung of the lines that the bench gives, and the peak that it measured beside them."""
-    text = output([FROSTLINE, "bench", "--quiet", "--json", "--filter", CASES[case][0]])
+    text = output([program, "bench", "--quiet", "--json", "--filter", CASES[case][0]])
     if text is None:
         return None
     records = [json.loads(line) for line in text.splitlines()]
     peak = next(record["gflops"] for record in records if record["name"] == "roofline/multiply_add")
     best = min((record for record in records if record["runs"]), key=lambda record: record["median_ms"])
     fields = ["median_ms", "min_ms", "max_ms", "runs", "gflops", "rel_error", "variant", "load"]
-    version = output([FROSTLINE, "--version"]).strip()
+    version = output([program, "--version"]).strip()
     return {"peer": "frostline", "version": version, "case": case, "peak_gflops": peak} | {
         field: best[field] for field in fields
     }
 
 
-def other(peer):
-    def run(case, seconds):
-        program = [BURN] if peer == "burn-wgpu" else [PYTHON, HERE / "python_peers.py", peer]
-        text = output([*program, case, seconds])
-        return text and json.loads(text.splitlines()[-1])
-
-    return run
+def other(peer, case, seconds):
+    program = [BURN] if peer == "burn-wgpu" else [PYTHON, HERE / "python_peers.py", peer]
+    text = output([*program, case, seconds])
+    return text and json.loads(text.splitlines()[-1])
 
 
 def prepare(peers):
@@ -87,7 +84,8 @@ def prepare(peers):
 
 def measure(arguments):
     prepare(arguments.peers)
-    doctor = json.loads(output([FROSTLINE, "doctor", "--json"]))
+    program = arguments.frostline
+    doctor = json.loads(output([program, "doctor", "--json"]))
     adapter = doctor["adapters"][doctor["chosen"]]
     about = {
         "run": datetime.datetime.now().isoformat(timespec="seconds"),
@@ -97,13 +95,14 @@ def measure(arguments):
     for round_ in range(arguments.rounds):
         for case in arguments.cases:
             for peer in arguments.peers:
-                run = frostline if peer == "frostline" else other(peer)
-                found = run(case, arguments.seconds)
+                ours = peer == "frostline"
+                found = frostline(program, case) if ours else other(peer, case, arguments.seconds)
                 if found is None:
                     continue
                 with MEASURED.open("a") as file:
                     file.write(json.dumps(about | {"round": round_} | found) + "\n")
-                print(f"{round_ + 1}/{arguments.rounds} {case:9} {peer:12} {found['median_ms']:10.2f} ms, load {found['load']:.1f}")
+                median, load = found["median_ms"], found["load"]
+                print(f"{round_ + 1}/{arguments.rounds} {case:9} {peer:12} {median:10.2f} ms, load {load:.1f}")
 
 
 def render():
@@ -142,7 +141,7 @@ def tables(lines):
                 continue
             median = statistics.median(line["median_ms"] for line in found)
             low, high = min(line["min_ms"] for line in found), max(line["max_ms"] for line in found)
-            times = f", {median / statistics.median(ours):.2f} of ours" if ours and peer != "frostline" else ""
+            times = f", {median / statistics.median(ours):.2f} times ours" if ours and peer != "frostline" else ""
             extra = f", {statistics.median(line['gflops'] for line in found):.0f} GFLOP/s" if peer == "frostline" else ""
             cells.append(f"{median:.4g} ({low:.4g} to {high:.4g}){extra}{times}")
         out.append(f"| {words} | " + " | ".join(cells) + " |")
@@ -156,6 +155,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--cases", type=words, default=list(CASES))
     parser.add_argument("--peers", type=words, default=PEERS)
+    parser.add_argument("--frostline", default=ROOT / "target/release/frostline", help="its program")
     parser.add_argument("--render", action="store_true", help="only write the latest run into RESULTS.md")
     arguments = parser.parse_args()
     if not arguments.render:

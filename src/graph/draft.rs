@@ -7,6 +7,7 @@ use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
 use crate::graph::fuse::{Inside, fuse};
 use crate::graph::grad::Sweep;
 use crate::graph::plan::Settings;
+use crate::graph::share::Shared;
 use crate::ops::{Access, Dtype, Live, Lowered, Operand, Rungs, Scratch, Site, Step, Word};
 use crate::optim::{self, Clip};
 use crate::shape::Shape;
@@ -91,6 +92,7 @@ impl Draft {
             draft: Draft { inside, ..Draft::default() },
             index: HashMap::new(),
             begun: HashSet::new(),
+            shared: Shared::default(),
             trained: Vec::new(),
             lowerings: 0,
         };
@@ -139,6 +141,7 @@ struct Drafter<'a> {
     index: HashMap<Role, usize>,
     /// Gradients that some consumer has already written.
     begun: HashSet<Role>,
+    shared: Shared,
     /// Parameters with a gradient, in the order in which their gradients are made.
     trained: Vec<ParamId>,
     lowerings: usize,
@@ -191,6 +194,7 @@ impl Drafter<'_> {
             }
         }
         self.block(Owner::Param(param), lowered, &[]);
+        self.shared.update(param);
     }
 
     fn site<'s>(&'s self, node: &Node, x: &'s [Shape]) -> Site<'s> {
@@ -210,10 +214,14 @@ impl Drafter<'_> {
     fn block(&mut self, owner: Owner, lowered: Lowered, shapes: &[Shape]) {
         let mut writes = Vec::new();
         for step in lowered.steps {
+            let roles: Vec<Role> = step.bindings.iter().map(|b| self.role(owner, b.operand)).collect();
+            if self.shared.knows(&step, &roles) {
+                continue;
+            }
             let mut tensors = Vec::with_capacity(step.bindings.len());
             let mut add = Add::Never;
-            for binding in &step.bindings {
-                let role = self.role(owner, binding.operand);
+            for (binding, role) in step.bindings.iter().zip(roles) {
+                let role = self.shared.resolve(role);
                 tensors.push(self.tensor(role, binding.form, shapes, &lowered.scratch));
                 if binding.access == Access::Gradient {
                     add = self.add(role);
@@ -264,11 +272,13 @@ impl Drafter<'_> {
     }
 
     fn tensor(&mut self, role: Role, form: Form, shapes: &[Shape], scratch: &[Scratch]) -> usize {
+        if let Some(&known) = self.index.get(&role) {
+            return known;
+        }
         let bytes = form.round_up(self.bytes(role, shapes, scratch));
-        *self.index.entry(role).or_insert_with(|| {
-            self.draft.tensors.push(DraftTensor { role, bytes, form });
-            self.draft.tensors.len() - 1
-        })
+        self.draft.tensors.push(DraftTensor { role, bytes, form });
+        self.index.insert(role, self.draft.tensors.len() - 1);
+        self.draft.tensors.len() - 1
     }
 
     fn bytes(&self, role: Role, shapes: &[Shape], scratch: &[Scratch]) -> u64 {

@@ -10,6 +10,7 @@ pub mod grad;
 pub mod interpreter;
 pub mod plan;
 pub mod program;
+pub mod share;
 pub mod slots;
 pub mod store;
 pub mod text;

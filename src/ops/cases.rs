@@ -135,10 +135,7 @@ pub fn bench() -> Vec<Bench> {
         [(16, 512, 1024), (16, 1024, 1024), (16, 1024, 16), (8, 2048, 1024), (16, 25_088, 1024)]
     {
         let quick = features == 2048;
-        all.push(Bench {
-            case: Case::new(dense::Dense::new(units, units != 16), &[&[n, features]]),
-            quick: quick,
-        });
+        all.push(Bench { case: Case::new(dense::Dense::new(units, units != 16), &[&[n, features]]), quick });
     }
     for (input, n) in INPUTS {
         all.extend(vgg19(input, n));

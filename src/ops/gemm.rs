@@ -93,6 +93,8 @@ pub struct Packed {
     pub texels: Operand,
     /// Texels from one matrix of a batch to the next.
     pub batch: usize,
+    /// Operand b lies transposed, (n,k) packed by columns; texels of one of its panels.
+    pub along_k: Option<usize>,
 }
 
 /// y (m,n) = a (m,k) b (k,n), `batch` times.
@@ -173,7 +175,7 @@ pub fn product(
     y: &Target,
     end: Epilogue,
 ) {
-    let kernel = stores(kernel(PANEL, sizes.columns_first), y, sizes.n, &end);
+    let kernel = stores(kernel(PANEL, sizes.columns_first, &b), y, sizes.n, &end);
     multiply(out, Step::new(kernel, part), (a, b), sizes, y, end, PANEL);
 }
 
@@ -187,15 +189,17 @@ pub fn plain_product(
     y: &Target,
     rows: usize,
 ) {
-    let kernel = kernel(rows, sizes.columns_first).piece(pieces::Y4_ALIGNED).piece(pieces::GEMM_PUT_PLAIN);
+    let kernel =
+        kernel(rows, sizes.columns_first, &b).piece(pieces::Y4_ALIGNED).piece(pieces::GEMM_PUT_PLAIN);
     let end = Epilogue { bias: None, relu: false, accumulate: Word::U32(0) };
     multiply(out, Step::new(kernel, part), (a, b), sizes, y, end, rows);
 }
 
-fn kernel(rows: usize, columns_first: bool) -> Kernel {
+fn kernel(rows: usize, columns_first: bool, b: &Packed) -> Kernel {
     Kernel::new("gemm", include_str!("../../shaders/gemm.wgsl"), "product")
         .with("ROWS", rows as u32)
         .with("N_FIRST", u32::from(columns_first))
+        .with("B_ALONG_K", u32::from(b.along_k.is_some()))
         .piece(pieces::TEXEL)
         .piece(pieces::GEMM_ROWS)
         .piece(pieces::GEMM_STRIP)
@@ -218,7 +222,18 @@ fn multiply(
     }
     out.push(
         bind_target(step, y, &end)
-            .sizes(&[m, n, k.div_ceil(4), y.row, y.offset, y.batch, 0, 0, a.batch, b.batch])
+            .sizes(&[
+                m,
+                n,
+                k.div_ceil(4),
+                y.row,
+                y.offset,
+                y.batch,
+                0,
+                b.along_k.unwrap_or(0),
+                a.batch,
+                b.batch,
+            ])
             .sizes(&[usize::from(end.bias.is_some())])
             .word(end.floor())
             .word(end.accumulate)

@@ -56,12 +56,13 @@ fn forward_into(conv: &Conv2d, site: &Site, store: Store) -> Lowered {
         store,
     };
     let mut out = Lowered::default();
-    let u = weights(&g, false, &mut out);
+    let u = weights(&g, &mut out);
     pass.push((Operand::X(0), u), &Target::new(Operand::Y, Access::Write, g.co), end, site, &mut out);
     out
 }
 
-/// d_x is the same convolution of d_y, with the kernel rotated and its channels swapped.
+/// d_x is the same convolution of d_y, with the kernel rotated and its channels swapped. Rather than the kernel, each
+/// tile is rotated on its way in and on its way out, so that the transformed weights are the forward pass's own.
 pub fn input_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
     let g = conv.at(&site.x[0]);
     let d_x = Operand::DX(0);
@@ -73,7 +74,7 @@ pub fn input_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
         pad: [2 - g.top, 2 - g.left],
         store: Store::Map,
     };
-    let u = weights(&g, true, out);
+    let u = Packed { along_k: Some(g.ci * 8), ..weights(&g, out) };
     let target = Target::new(d_x, Access::Gradient, g.ci);
     pass.push((Operand::DY, u), &target, Epilogue::gradient(d_x), site, out);
 }
@@ -97,6 +98,7 @@ pub fn weight_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
             x: Operand::X(0),
             size: [g.h, g.w, g.ci],
             pad: [g.top, g.left],
+            flipped: false,
             place: [256, 8, deep * 8, 1],
             lanes_on_tiles: false,
         };
@@ -125,25 +127,18 @@ pub fn weight_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
     out.push(back_to_weights(&g, &d_u));
 }
 
-/// U = G w Gᵀ, or of the rotated, swapped kernel. Reads nothing but the weight: for a frozen one it runs once.
-fn weights(g: &Geometry, swapped: bool, out: &mut Lowered) -> Packed {
-    let (inner, outer) = if swapped { (g.co, g.ci) } else { (g.ci, g.co) };
-    let strides = if swapped { [1, g.co] } else { [g.co, 1] };
-    let panels = gemm::column_panels(outer);
-    let u = texels(panels * inner * 8, out);
-    let part = if swapped { Part::DX } else { Part::Forward };
-    let loads = if swapped { pieces::X4_STRIDED } else { pieces::X4_ALIGNED };
+/// U = G w Gᵀ. Reads nothing but the weight: for a frozen one it runs once, and d_x reads what the forward pass made.
+fn weights(g: &Geometry, out: &mut Lowered) -> Packed {
+    let panels = gemm::column_panels(g.co);
+    let u = texels(panels * g.ci * 8, out);
     let source = include_str!("../../../shaders/conv2d_winograd_weight.wgsl");
-    let kernel = kernel("conv2d_winograd_weight", source, "weight_tiles").piece(pieces::TEXEL).piece(loads);
-    // No word: the two forms of a frozen weight, transformed once each, are told apart by their kernels.
-    let kernel = kernel.with("ROTATED", u32::from(swapped));
+    let kernel = kernel("conv2d_winograd_weight", source, "weight_tiles");
     out.push(
-        Step::new(kernel, part)
+        Step::new(kernel.piece(pieces::TEXEL).piece(pieces::X4_MAP), Part::Forward)
             .read("x", Operand::Param(0))
             .write_texels("out", u.texels)
-            .sizes(&[inner, outer, strides[0], strides[1], g.ci * g.co, inner])
-            .sizes(&[u.batch, 0])
-            .groups([inner as u32, panels as u32, 1]),
+            .sizes(&[g.ci, g.co / 4, u.batch])
+            .groups([g.ci as u32, panels as u32, 1]),
     );
     u
 }
@@ -185,7 +180,8 @@ impl Pass {
         let m = Target { batch, ..Target::new(out.scratch((POINTS * batch) as u64), Access::Write, row) };
         for (first, count) in chunks.each() {
             let (size, pad, place) = (self.from, self.pad, [c4 * 32, 1, 256, 32]);
-            let input = Input { x, size, pad, place, lanes_on_tiles: true };
+            let flipped = self.part == Part::DX;
+            let input = Input { x, size, pad, flipped, place, lanes_on_tiles: true };
             out.push(input.step(self.part, &tiles, (first, count), v, [c4, count.div_ceil(8), 1]));
             let sizes = Sizes { batch: POINTS, ..Sizes::new(count, co, ci) };
             gemm::plain_product(out, self.part, (v, u), sizes, &m, tiles.rows_of_product());
@@ -219,7 +215,7 @@ impl Pass {
             Store::Pooled => step.write("positions", Operand::Aux),
         };
         step.sizes(&[h, w, c / 4, tiles.rows, tiles.columns, first, m.batch / 4, m.row / 4])
-            .sizes(&[usize::from(end.bias.is_some())])
+            .sizes(&[usize::from(self.part == Part::DX), usize::from(end.bias.is_some())])
             .word(end.floor())
             .word(end.accumulate)
             .groups([c.div_ceil(32) as u32, count as u32, 1])
@@ -231,6 +227,8 @@ struct Input {
     x: Operand,
     size: [usize; 3],
     pad: [usize; 2],
+    /// The tile is rotated by half a turn.
+    flipped: bool,
     /// Where a tile's texels go: the last four of the kernel's parameters.
     place: [usize; 4],
     lanes_on_tiles: bool,
@@ -256,7 +254,7 @@ impl Input {
             .write_texels("out", v.texels)
             .sizes(&[h, w, c / 4, tiles.rows, tiles.columns, first, count])
             .sizes(&self.pad)
-            .sizes(&[0, v.batch])
+            .sizes(&[usize::from(self.flipped), v.batch])
             .sizes(&self.place)
             .groups(groups.map(|d| d as u32))
     }
@@ -298,7 +296,7 @@ fn kernel(file: &'static str, source: &'static str, entry: &'static str) -> Kern
 /// 36 matrices of at least `count` texels, never a multiple of 4 KiB apart: they would share one set of the cache.
 fn texels(count: usize, out: &mut Lowered) -> Packed {
     let batch = count.next_multiple_of(256) + 32;
-    Packed { texels: out.texels((POINTS * batch) as u64), batch }
+    Packed { texels: out.texels((POINTS * batch) as u64), batch, along_k: None }
 }
 
 /// The same for f32.

@@ -85,7 +85,7 @@ fn pack(
         step.write_texels("out", texels)
             .sizes(&[walk.lines, walk.line, walk.length, walk.line_stride])
             .sizes(&[walk.u_stride, walk.v_len, walk.v_stride, depth, panels, walk.offset])
-            .groups([depth.div_ceil(RUN) as u32, (panels * width / 8) as u32, 1]),
+            .groups([(panels * width / 8) as u32, depth.div_ceil(RUN) as u32, 1]),
     );
-    Packed { texels, batch }
+    Packed { texels, batch, along_k: None }
 }
