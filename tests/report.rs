@@ -1,7 +1,15 @@
 //! The page of a run, from values alone: what it says, what it leaves out, and that it needs nothing but itself.
 
-use frostline::report::sections::{curves, layers, receipt, samples, setting, shares, summary};
+use frostline::nn::{Freeze, Head, Preprocessing, vgg};
+use frostline::optim::Adam;
+use frostline::report::judge::Judged;
+use frostline::report::sections::{
+    curves, freeze, layers, losses, receipt, samples, setting, shares, summary,
+};
 use frostline::report::{Picture, Report};
+use frostline::study::explain::{Explanation, Setting};
+use frostline::train::evaluate::Evaluation;
+use frostline::train::scores::Scores;
 use frostline::train::{EpochRow, History};
 
 /// A name that would break out of any markup that it is not escaped in.
@@ -9,16 +17,41 @@ const EVIL: &str = "<script>alert('\"&')</script>";
 
 fn row(epoch: usize, val_acc: Option<f64>, lr: f32) -> EpochRow {
     let left = 1.0 / (epoch + 1) as f64;
-    EpochRow {
-        epoch,
-        acc: 1.0 - left,
-        loss: left,
-        lr,
-        seconds: 2.0,
-        val_acc,
-        val_loss: val_acc.map(|a| 1.0 - a),
-        ..EpochRow::default()
-    }
+    let val_loss = val_acc.map(|a| 1.0 - a);
+    EpochRow { epoch, acc: 1.0 - left, loss: left, lr, val_acc, val_loss, ..EpochRow::default() }
+}
+
+/// Three images of three classes, the last one of them mistaken for the first.
+fn judged() -> Judged {
+    let mut found = Evaluation {
+        losses: vec![0.1, 0.2, 3.5],
+        probabilities: vec![0.9, 0.1, 0.0, 0.1, 0.8, 0.1, 0.96, 0.01, 0.03],
+        labels: vec![0, 1, 2],
+        indices: vec![0, 1, 2],
+        ..Evaluation::default()
+    };
+    found.metrics.add(&found.losses, &found.probabilities, &found.labels);
+    let scores = Scores::of(&found, &[EVIL, "bug", "car"].map(str::to_owned), 2, 1);
+    let picture = Some(Picture::new(&[100; 8 * 8 * 3], 8, 8));
+    let loss = losses::Loss {
+        scores: scores.top_losses[0].clone(),
+        path: EVIL.into(),
+        picture: picture.clone(),
+        overlay: picture,
+    };
+    Judged { on: "Three images.".into(), losses: vec![loss], scores }
+}
+
+fn stage(name: &str, freeze: Freeze) -> freeze::Stage {
+    let head = Head { classes: 3, ..Head::default() };
+    let setting = Setting {
+        architecture: vgg::with_head("vgg11", 32, Preprocessing::Caffe, &head).unwrap(),
+        freeze,
+        batch: 4,
+        rule: std::sync::Arc::new(Adam::default()),
+        memory: u64::MAX,
+    };
+    freeze::Stage { name: name.into(), explanation: Explanation::of(&setting).unwrap() }
 }
 
 fn curves(rows: Vec<EpochRow>) -> curves::Curves {
@@ -39,6 +72,8 @@ fn full() -> Report {
             best: Some(1),
             ..curves(vec![row(0, Some(0.5), 0.01), row(1, Some(0.75), 0.001)])
         },
+        judged: Some(judged()),
+        freeze: vec![stage("the only one", Freeze::Until("block4_pool".into()))],
         layers: Some(layers::LayerTimes {
             parts: vec!["forward".into(), "backward".into()],
             layers: vec![layers::LayerTime { layer: EVIL.into(), milliseconds: vec![3.0, 4.5] }],
@@ -71,9 +106,34 @@ fn the_page_needs_nothing_but_itself() {
 #[test]
 fn the_page_says_what_the_run_came_to() {
     let page = full().html();
+    for said in ["<b>car</b> taken for", "96 % sure, loss 3.50", "Grad-CAM", "expected calibration error"] {
+        assert!(page.contains(said), "{said} is missing");
+    }
     for said in ["71.3 %", "learning rate", "best, 2", "7.5", "Input took 25 %", "c0ffee", "epoch 1"] {
         assert!(page.contains(said), "{said} is missing");
     }
+}
+
+#[test]
+fn the_freeze_table_says_what_trains_and_why_not() {
+    let page = full().html();
+    for said in ["no: frozen", "no: nothing below it trains", "yes: block5_conv1 trains", "backward, GFLOP"] {
+        assert!(page.contains(said), "{said} is missing");
+    }
+    let stages = vec![stage("Epochs 1 to 5", Freeze::All), stage("Epochs 6 to 7", Freeze::None)];
+    let page = Report { freeze: stages, ..Report::default() }.html();
+    assert!(page.contains("<h3>Epochs 1 to 5</h3>") && page.contains("<h3>Epochs 6 to 7</h3>"), "{page}");
+}
+
+#[test]
+fn a_judgement_without_mistakes_says_so() {
+    let mut judged = judged();
+    (judged.scores.confused, judged.losses) = (Vec::new(), Vec::new());
+    let page = Report { judged: Some(judged), ..Report::default() }.html();
+    assert!(
+        page.contains("No image was taken for another class") && !page.contains("Highest losses"),
+        "{page}"
+    );
 }
 
 #[test]

@@ -27,10 +27,16 @@ fn data() -> TempDir {
     folder
 }
 
+fn frostline() -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    command.env("FROSTLINE_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
+    command
+}
+
 /// Everything that a run could forget: two stages, a schedule, a plateau, patience, dropout, momentum, an unreadable
 /// image, batches that do not divide the epoch.
 fn train(data: &Path, out: &Path) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    let mut command = frostline();
     command.arg("train").arg(data).arg("--out").arg(out).arg("--quiet");
     command.args(["--layers", "conv8,pool,conv12,pool", "--weights", "none", "--input", "32", "--head", "8"]);
     command.args(["--dropout", "0.5", "--batch", "4", "--seed", "3", "--optimizer", "adam", "--lr", "0.003"]);
@@ -41,7 +47,7 @@ fn train(data: &Path, out: &Path) -> Command {
 }
 
 fn resume(out: &Path) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    let mut command = frostline();
     command.args(["train", "--quiet", "--resume"]).arg(out).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }

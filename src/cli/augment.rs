@@ -171,7 +171,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let tile = |pixels: &[u8], caption: String| Tile {
         pixels: pixels.to_vec(),
         caption: [caption, String::new()],
-        good: true,
+        good: None,
     };
     let name = |path: &PathBuf| path.file_name().map_or(String::new(), |name| name.to_string_lossy().into());
     let mut tiles: Vec<Tile> =

@@ -257,7 +257,7 @@ impl Demo<'_> {
             Ok(Tile {
                 pixels: decoder.decode(&path)?,
                 caption: [classes[truth].clone(), format!("{} {:.0}%", classes[guess], 100.0 * row[guess])],
-                good: guess == truth,
+                good: Some(guess == truth),
             })
         };
         let shown = SHEET_TILES.min(count);

@@ -44,17 +44,18 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         return Ok(());
     }
     let explanation = Explanation::of(&setting(&args.setting, memory)?)?;
-    if args.setting.json {
-        println!("{}", serde_json::to_string_pretty(&explanation).expect("plain data serialises"));
-    } else {
-        print!("{}", Listing(&explanation));
-    }
     let write = |path: &Option<PathBuf>, picture: fn(&Explanation) -> String| match path {
         Some(path) => written(shared, path, &picture(&explanation)),
         None => Ok(()),
     };
     write(&args.dot, gradients::dot)?;
-    write(&args.svg, gradients::svg)
+    write(&args.svg, gradients::svg)?;
+    if args.setting.json {
+        println!("{}", serde_json::to_string_pretty(&explanation).expect("plain data serialises"));
+    } else {
+        print!("{}", Listing(&explanation));
+    }
+    Ok(())
 }
 
 fn written(shared: &Shared, path: &Path, text: &str) -> Result<()> {

@@ -24,8 +24,13 @@ pub mod predict;
 pub mod presets;
 pub mod profile;
 pub mod progress;
+pub mod reporting;
 pub mod run_folder;
 pub mod setup;
+pub mod show;
+pub mod step;
+pub mod subject;
+pub mod sweep;
 pub mod train;
 pub mod tune;
 pub mod watch;
@@ -80,6 +85,12 @@ pub enum Command {
     Explain(explain::Args),
     /// Look at the kernels; prove and time an edited one
     Kernel(kernel::Args),
+    /// Pictures of what a network has learnt and of what it looks at
+    Show(show::Args),
+    /// Take one training step apart: every layer's result and every gradient
+    Step(step::Args),
+    /// How far the features of each layer carry over: accuracy for each point up to which the base is frozen
+    Sweep(sweep::Args),
     /// Train on a folder of images
     Train(train::Args),
     /// Find the learning rates that a setting bears, with a plot
@@ -123,6 +134,9 @@ impl Cli {
             Command::Plan(args) => plan::run(args, shared),
             Command::Explain(args) => explain::run(args, shared),
             Command::Kernel(args) => kernel::run(args, shared),
+            Command::Show(args) => show::run(args, shared),
+            Command::Step(args) => step::run(args, shared),
+            Command::Sweep(args) => sweep::run(args, shared),
             Command::Train(args) => train::run(args, shared),
             Command::LrFind(args) => lr_find::run(args, shared),
             Command::Eval(args) => eval::run(args, shared),

@@ -49,8 +49,7 @@ pub const SCENARIOS: [Preset; 4] = [
     Preset {
         name: "3",
         about: "few images, unlike ImageNet's: a classifier trains on the features of an early layer",
-        options: "--layer block2_pool --freeze all --pool avg --head 128 --dropout 0.3 --optimizer adam --lr 0.003 \
-                  --epochs 100 --patience 25",
+        options: "--layer block2_pool --freeze all --pool avg --optimizer adam --lr 0.003 --epochs 100 --patience 40",
     },
     Preset {
         name: "4",

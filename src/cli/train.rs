@@ -8,12 +8,14 @@ use super::augment::Ranges;
 use super::cache::CacheArgs;
 use super::fitting::FittingArgs;
 use super::progress::Watch;
+use super::reporting::Reporting;
 use super::setup::SetupArgs;
 use super::tune::TuneArgs;
 use super::{Cli, Shared, presets, run_folder, weights};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
+use crate::report::page::FILE;
 use crate::train::advise::advise;
 use crate::train::keeper::{BEST, LAST};
 use crate::train::setup::graph;
@@ -95,10 +97,15 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
     interrupt::listen();
     describe(shared, &session)?;
     let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
-    let result = session.go(&mut store, &mut watch);
+    let mut reporting = Reporting::new(&session, &mut watch)?;
+    let result = session.go(&mut store, &mut reporting);
+    let page = match &result {
+        Ok(_) => reporting.finish(&session, store),
+        Err(_) => reporting.write(),
+    };
     drop(watch);
     session.loaders.iter().for_each(|loader| report_unreadable(loader));
-    finish(args, shared, &session, result)
+    finish(args, shared, &session, result).and(page)
 }
 
 fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store)> {
@@ -194,6 +201,7 @@ fn finish(args: &Args, shared: &Shared, session: &Session, result: Result<Histor
             } else {
                 println!("best      epoch {} with accuracy {acc:.4}: {}", best.epoch + 1, kept(BEST));
             }
+            shared.say(format_args!("report    {}", kept(FILE)));
             shared.say(format_args!("try       frostline predict {} IMAGE", kept(BEST)));
             Ok(())
         }

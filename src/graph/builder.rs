@@ -52,6 +52,8 @@ pub struct Graph {
     pub values: Vec<Value>,
     pub nodes: Vec<Node>,
     pub params: Vec<Param>,
+    /// Values whose gradient somebody asks for, whatever trains. See [`Graph::want_gradient`].
+    pub wanted: Vec<ValueId>,
 }
 
 impl Graph {
@@ -102,6 +104,12 @@ impl Graph {
         for node in self.nodes.iter().filter(|node| node.name == layer) {
             node.params.iter().for_each(|param| self.params[param.0].rate = rate);
         }
+    }
+
+    /// Asks for the gradient of the loss with respect to a value: the sweep computes it although nothing below trains.
+    /// A plan keeps it where its outputs hold [`crate::graph::draft::Role::Gradient`] of the value.
+    pub fn want_gradient(&mut self, value: ValueId) {
+        self.wanted.push(value);
     }
 
     /// The value that the layer or input `name` makes.

@@ -26,7 +26,7 @@ pub fn cut_with(graph: &Graph, settled: impl Fn(&Node) -> bool) -> Option<Cut> {
         constant[node.y.0] = !graph.trains(node)
             && (!node.op.is_stochastic() || settled(node))
             && !node.op.is_loss()
-            && node.x.iter().all(|x| constant[x.0]);
+            && node.x.iter().all(|x| constant[x.0] && !graph.wanted.contains(x));
     }
     split(graph, |node| constant[node.y.0])
 }
@@ -82,5 +82,6 @@ fn copy(graph: &Graph, nodes: &[&Node]) -> Graph {
         let x = node.x.iter().map(|x| new[x]).collect();
         out.nodes.push(Node { name: node.name.clone(), op: node.op.clone(), x, params, y });
     }
+    out.wanted = graph.wanted.iter().filter_map(|value| new.get(value).copied()).collect();
     out
 }

@@ -16,6 +16,8 @@ pub enum Why {
     Trains,
     /// This layer, below the edge, trains.
     NeededBy(String),
+    /// Somebody asked for the gradient of this value, at or below the edge.
+    AskedFor(String),
     /// The parameter is frozen.
     Frozen,
     NothingBelowTrains,
@@ -28,7 +30,7 @@ pub enum Why {
 
 impl Why {
     pub fn is_computed(&self) -> bool {
-        matches!(self, Why::Trains | Why::NeededBy(_))
+        matches!(self, Why::Trains | Why::NeededBy(_) | Why::AskedFor(_))
     }
 }
 
@@ -37,6 +39,7 @@ impl fmt::Display for Why {
         match self {
             Why::Trains => f.pad("trains"),
             Why::NeededBy(layer) => f.pad(&format!("{layer} trains")),
+            Why::AskedFor(value) => f.pad(&format!("the gradient of {value} is asked for")),
             Why::Frozen => f.pad("frozen"),
             Why::NothingBelowTrains => f.pad("nothing below it trains"),
             Why::NoParameters => f.pad("no parameters"),
@@ -63,14 +66,14 @@ pub struct Sweep {
 impl Sweep {
     /// Decides for each edge of `graph` whether its gradient is needed.
     pub fn of(graph: &Graph) -> Sweep {
-        let below = trainable_below(graph);
+        let below = needed_below(graph);
         let reaches = reaches_loss(graph);
         let decide = |(i, node): (usize, &Node)| decide(graph, node, reaches[i], &below);
         Sweep { nodes: graph.nodes.iter().enumerate().map(decide).collect() }
     }
 }
 
-fn decide(graph: &Graph, node: &Node, reaches: bool, below: &[Option<String>]) -> NodeSweep {
+fn decide(graph: &Graph, node: &Node, reaches: bool, below: &[Option<Why>]) -> NodeSweep {
     let d_w = match node.params.first() {
         None => Why::NoParameters,
         Some(_) if !reaches => Why::NoLossAbove,
@@ -81,7 +84,7 @@ fn decide(graph: &Graph, node: &Node, reaches: bool, below: &[Option<String>]) -
         _ if !node.op.differentiable(i) => Why::NotDifferentiable,
         _ if !reaches => Why::NoLossAbove,
         None => Why::NothingBelowTrains,
-        Some(layer) => Why::NeededBy(layer.clone()),
+        Some(why) => why.clone(),
     };
     let d_x: Vec<Why> = node.x.iter().enumerate().map(edge).collect();
     let wants = Wants {
@@ -91,17 +94,21 @@ fn decide(graph: &Graph, node: &Node, reaches: bool, below: &[Option<String>]) -
     NodeSweep { wants, d_x, d_w }
 }
 
-/// For each value the nearest layer at or below its maker that trains.
-fn trainable_below(graph: &Graph) -> Vec<Option<String>> {
-    let mut below = vec![None; graph.values.len()];
-    for node in &graph.nodes {
+/// For each value why its gradient is needed: itself asked for, or the nearest layer at or below its maker that trains,
+/// or a value further below that is asked for.
+fn needed_below(graph: &Graph) -> Vec<Option<Why>> {
+    let mut below: Vec<Option<Why>> = vec![None; graph.values.len()];
+    for value in &graph.wanted {
+        below[value.0] = Some(Why::AskedFor(graph.values[value.0].name.clone()));
+    }
+    for node in graph.nodes.iter().filter(|node| !graph.wanted.contains(&node.y)) {
         below[node.y.0] = match graph.trains(node) {
-            true => Some(node.name.clone()),
+            true => Some(Why::NeededBy(node.name.clone())),
             false => node
                 .x
                 .iter()
                 .enumerate()
-                .find_map(|(i, x)| below[x.0].clone().filter(|_: &String| node.op.differentiable(i))),
+                .find_map(|(i, x)| below[x.0].clone().filter(|_: &Why| node.op.differentiable(i))),
         };
     }
     below

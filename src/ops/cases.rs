@@ -10,7 +10,7 @@ use crate::ops::reference::Array;
 use crate::ops::{Dtype, Now, OpRef, Rungs, Site};
 use crate::ops::{
     affine_warp, colour_jitter, conv2d, dense, dropout, flatten, global_average_pool, max_pool2d, mix,
-    preprocess, random_erasing, softmax_cross_entropy,
+    preprocess, random_erasing, score, softmax_cross_entropy,
 };
 use crate::shape::Shape;
 
@@ -101,6 +101,7 @@ pub fn all() -> Vec<Case> {
         flatten::cases(),
         dropout::cases(),
         softmax_cross_entropy::cases(),
+        score::cases(),
         preprocess::cases(),
         affine_warp::cases(),
         colour_jitter::cases(),

@@ -24,6 +24,7 @@ pub mod preprocess;
 pub mod random;
 pub mod random_erasing;
 pub mod reference;
+pub mod score;
 pub mod softmax_cross_entropy;
 pub mod step;
 pub mod trial;
@@ -46,6 +47,7 @@ pub use mix::Mix;
 pub use preprocess::Preprocess;
 pub use random_erasing::RandomErasing;
 pub use reference::{Array, Given, Gradients};
+pub use score::Score;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use step::{Access, Live, Now, Operand, Part, Step, Word};
 

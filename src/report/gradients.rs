@@ -66,7 +66,7 @@ const ROW: usize = 46;
 const TOP: usize = 74;
 const BOX: usize = 250;
 const LEFT: usize = 24;
-const WIDTH: usize = 960;
+const WIDTH: usize = 740;
 
 /// The same as one SVG file: a row per layer from the pixels down, the gradient of its input as an arrow upwards, those
 /// of its parameters as discs, filled where they are computed.
@@ -96,7 +96,7 @@ pub fn svg(e: &Explanation) -> String {
         ),
     ];
     for (i, line) in lines.iter().enumerate() {
-        let _ = writeln!(out, "<text x=\"{LEFT}\" y=\"{}\" font-size=\"14\">{line}</text>", y + 20 * i);
+        let _ = writeln!(out, "<text x=\"{LEFT}\" y=\"{}\" font-size=\"13\">{line}</text>", y + 20 * i);
     }
     out.push_str("</svg>\n");
     out

@@ -3,10 +3,13 @@
 //! [`Report`] is plain data; [`Report::html`] is the page: one file that needs nothing else, neither scripts nor the
 //! network. Each part of the page is a file of `sections/` that turns its data into markup.
 
+pub mod freeze_points;
 pub mod gradients;
+pub mod judge;
 pub mod page;
 pub mod picture;
 pub mod profile;
+pub mod run;
 pub mod sections;
 pub mod sheet;
 pub mod svg;

@@ -6,7 +6,11 @@ use std::path::Path;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::error::{Error, Result};
-use crate::report::sections::{curves, freeze, layers, receipt, samples, setting, shares, summary};
+use crate::report::judge::Judged;
+use crate::report::sections::{
+    calibration, classes, confusion, curves, freeze, layers, losses, receipt, samples, setting, shares,
+    summary,
+};
 use crate::report::svg;
 use crate::weights::file;
 
@@ -18,6 +22,7 @@ pub struct Report {
     pub summary: summary::Summary,
     pub setting: Vec<setting::Fact>,
     pub curves: curves::Curves,
+    pub judged: Option<Judged>,
     /// One for each stage: which layers train, and what freezing saves.
     pub freeze: Vec<freeze::Stage>,
     pub layers: Option<layers::LayerTimes>,
@@ -60,6 +65,10 @@ impl Report {
         html! {
             header { h1 { (self.title) } (summary::draw(&self.summary)) }
             (section("Learning curves", curves::draw(&self.curves)))
+            @match &self.judged {
+                Some(found) => (judged(found)),
+                None => (section("Evaluation", line("It is judged when the run ends, on the images that validate."))),
+            }
             (section("What trains, and what freezing saves", freeze::draw(&self.freeze)))
             (section("Where the time goes", html! {
                 (shares::draw(&self.shares))
@@ -69,6 +78,18 @@ impl Report {
             @if !self.setting.is_empty() { (section("Setting", setting::draw(&self.setting))) }
             (section("Receipt", receipt::draw(&self.receipt)))
         }
+    }
+}
+
+fn judged(judged: &Judged) -> Markup {
+    let scores = &judged.scores;
+    html! {
+        (section("Which classes it confuses", html! {
+            (line(&judged.on))
+            div.charts { (confusion::draw(scores)) (classes::draw(&scores.classes)) }
+        }))
+        (section("How far its confidence can be trusted", calibration::draw(&scores.calibration)))
+        @if !judged.losses.is_empty() { (section("Highest losses", losses::draw(&judged.losses))) }
     }
 }
 

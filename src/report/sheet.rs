@@ -13,13 +13,14 @@ pub struct Tile {
     /// (side, side, 3) RGB.
     pub pixels: Vec<u8>,
     pub caption: [String; 2],
-    /// Colour of the caption's second line: green for right, red for wrong.
-    pub good: bool,
+    /// Colour of the caption's second line: green for right, red for wrong, ink where neither is meant.
+    pub good: Option<bool>,
 }
 
 const GAP: u32 = 8;
 const LINE: u32 = 12;
-const PAPER: Rgb<u8> = Rgb([250, 250, 248]);
+/// What a sheet is drawn on.
+pub const PAPER: Rgb<u8> = Rgb([250, 250, 248]);
 const INK: Rgb<u8> = Rgb([30, 34, 40]);
 const GOOD: Rgb<u8> = Rgb([20, 120, 60]);
 const BAD: Rgb<u8> = Rgb([190, 40, 40]);
@@ -36,7 +37,11 @@ pub fn draw(tiles: &[Tile], side: u32, columns: u32) -> RgbImage {
         for (j, rgb) in (0u32..).zip(tile.pixels.chunks_exact(3)) {
             sheet.put_pixel(x + j % side, y + j / side, Rgb([rgb[0], rgb[1], rgb[2]]));
         }
-        let colour = if tile.good { GOOD } else { BAD };
+        let colour = match tile.good {
+            None => INK,
+            Some(true) => GOOD,
+            Some(false) => BAD,
+        };
         write(&mut sheet, &tile.caption[0], (x, y + side + 3), width, INK);
         write(&mut sheet, &tile.caption[1], (x, y + side + 3 + LINE), width, colour);
     }
@@ -44,7 +49,7 @@ pub fn draw(tiles: &[Tile], side: u32, columns: u32) -> RgbImage {
 }
 
 /// Eight pixels a character, cut off at `width`.
-fn write(sheet: &mut RgbImage, text: &str, (x, y): (u32, u32), width: u32, colour: Rgb<u8>) {
+pub(super) fn write(sheet: &mut RgbImage, text: &str, (x, y): (u32, u32), width: u32, colour: Rgb<u8>) {
     for (i, character) in (0..width / 8).zip(text.chars()) {
         let glyph = BASIC_FONTS.get(character).unwrap_or([0; 8]);
         for (row, bits) in (0u32..).zip(glyph) {

@@ -244,7 +244,7 @@ pub(super) fn decision(why: &Why) -> String {
     match why {
         Why::Trains => "yes".to_owned(),
         Why::NoParameters | Why::NotDifferentiable => "-".to_owned(),
-        Why::NeededBy(_) => format!("yes: {why}"),
+        Why::NeededBy(_) | Why::AskedFor(_) => format!("yes: {why}"),
         _ => format!("no: {why}"),
     }
 }

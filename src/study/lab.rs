@@ -109,7 +109,7 @@ pub fn race(device: &Device, edit: &Edit, op: &str, pick: &str) -> Result<Vec<Ra
 }
 
 /// Runs of one timing: at least this many, and for about this long.
-const LEAST_RUNS: usize = 5;
+const LEAST_RUNS: usize = 3;
 const TIME: Duration = Duration::from_millis(400);
 
 fn time(

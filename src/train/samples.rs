@@ -201,7 +201,7 @@ impl Samples for FixedVariants {
         let last = order.last().copied().unwrap_or_default();
         let variant = move |index: u32| {
             let word = pcg4d([index, last, 0, 0])[0];
-            &self.0[(u64::from(word) * self.0.len() as u64 >> 32) as usize]
+            &self.0[((u64::from(word) * self.0.len() as u64) >> 32) as usize]
         };
         let starts = (0..order.len()).step_by(batch);
         Ok(Box::new(starts.map(move |start| {

@@ -93,7 +93,7 @@ fn decision(why: &Why) -> Markup {
     match why {
         Why::NoParameters | Why::NotDifferentiable => html! {},
         Why::Trains => html! { "yes" },
-        Why::NeededBy(_) => html! { "yes: " (why.to_string()) },
+        Why::NeededBy(_) | Why::AskedFor(_) => html! { "yes: " (why.to_string()) },
         _ => html! { span.faint { "no: " (why.to_string()) } },
     }
 }

@@ -15,12 +15,12 @@ pub struct Summary {
 #[derive(Clone, Debug)]
 pub struct Figure {
     pub value: String,
-    pub what: &'static str,
+    pub what: String,
 }
 
 impl Figure {
-    pub fn new(value: impl Into<String>, what: &'static str) -> Figure {
-        Figure { value: value.into(), what }
+    pub fn new(value: impl Into<String>, what: impl Into<String>) -> Figure {
+        Figure { value: value.into(), what: what.into() }
     }
 }
 

@@ -1,0 +1,150 @@
+//! Keeps the page of a run up to date while the run goes on.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::data::decode::{self, Decoder};
+use crate::error::Result;
+use crate::graph::Store;
+use crate::report::Picture;
+use crate::report::judge::Judged;
+use crate::report::page::{FILE, Report};
+use crate::report::sections::samples::Sample;
+use crate::train::augment::preview;
+use crate::train::evaluate::evaluate;
+use crate::train::keeper::BEST;
+use crate::train::{
+    Checkpoint, EpochRow, History, ImageSamples, Metrics, Observer, Progress, Run, Session, Stage, Watcher,
+};
+
+/// Epochs on cached features take a blink: the page is not written more often than this.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Images that are shown behind their augmentation.
+const SAMPLES: u32 = 16;
+
+/// Hands everything on to another watcher.
+pub struct Reporting<'a> {
+    watcher: &'a mut dyn Watcher,
+    run: Run,
+    history: History,
+    report: Report,
+    path: PathBuf,
+    written: Instant,
+}
+
+impl<'a> Reporting<'a> {
+    /// Writes the page as it is before the next epoch.
+    ///
+    /// # Errors
+    /// A stage that cannot be planned, or a folder that cannot be written.
+    pub fn new(session: &Session, watcher: &'a mut dyn Watcher) -> Result<Reporting<'a>> {
+        let mut reporting = Reporting {
+            watcher,
+            run: session.run.clone(),
+            history: session.progress.history.clone(),
+            report: Report::of(&session.run)?,
+            path: session.folder.join(FILE),
+            written: Instant::now(),
+        };
+        reporting.write()?;
+        Ok(reporting)
+    }
+
+    /// Writes the page of the epochs so far.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write(&mut self) -> Result<()> {
+        self.report.follow(&self.run, &self.history);
+        self.written = Instant::now();
+        self.report.write(&self.path)
+    }
+
+    /// Judges the best checkpoint on the images that validate, shows some images as training saw them, and writes the
+    /// whole page.
+    ///
+    /// # Errors
+    /// The checkpoint or all images have become unreadable, the device is lost, or the folder cannot be written.
+    pub fn finish(mut self, session: &Session, mut store: Store) -> Result<()> {
+        self.report.samples = augmented(session, &mut store)?;
+        self.report.judged = judge(session, store)?;
+        self.write()
+    }
+}
+
+/// The first images to train on, behind their augmentation; none where nothing augments.
+fn augmented(session: &Session, store: &mut Store) -> Result<Vec<Sample>> {
+    let (run, loader) = (&session.run, &session.loaders[0]);
+    if run.augmentation.is_none() {
+        return Ok(Vec::new());
+    }
+    let [h, w] = run.architecture.input;
+    let decoder = Decoder::new(decode::Options::square(h as u32))?;
+    // Spread over the classes, whose images lie one behind the other.
+    let every = (loader.len() / SAMPLES).max(1) as usize;
+    let paths = (0..loader.len()).step_by(every).map(|i| loader.path(i)).take(SAMPLES as usize);
+    let readable = paths.filter_map(|path| Some((decoder.decode(&path).ok()?, path)));
+    let (pixels, paths): (Vec<Vec<u8>>, Vec<PathBuf>) = readable.unzip();
+    if paths.is_empty() {
+        return Ok(Vec::new());
+    }
+    let seen = preview(store, &pixels.concat(), [h, w], &run.augmentation, (run.seed as u32, 0))?;
+    let sample = |(pixels, path): (&[u8], &PathBuf)| Sample {
+        picture: Picture::new(pixels, w as u32, h as u32),
+        class: path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy().into_owned(),
+    };
+    Ok(seen.chunks_exact(h * w * 3).zip(&paths).map(sample).collect())
+}
+
+fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
+    let (run, Some(loader)) = (&session.run, session.loaders.get(1)) else { return Ok(None) };
+    let (checkpoint, mut source) = Checkpoint::open(&session.folder.join(BEST))?;
+    let mut network = checkpoint.network()?;
+    network.graph.set_trainable(|_| false);
+    // The weights of the last epoch make room for those of the best.
+    let (device, choices) = (store.device().clone(), store.choices.clone());
+    drop(store);
+    let mut store = Store::new(device);
+    store.choices = choices;
+    checkpoint.load(&mut *source, &mut store)?;
+    let samples = ImageSamples(loader.clone());
+    let found = evaluate(&network.graph, &mut store, &samples, run.batch, run.memory())?;
+    let side = run.architecture.input[0] as u32;
+    Judged::of(&found, &run.data.classes, (loader, &run.data.path), side).map(Some)
+}
+
+impl Observer for Reporting<'_> {
+    fn step(&mut self, epoch: usize, samples_done: usize, metrics: &Metrics) {
+        self.watcher.step(epoch, samples_done, metrics);
+    }
+
+    fn epoch(&mut self, store: &Store, row: &EpochRow, best: bool) -> Result<()> {
+        self.history.rows.push(row.clone());
+        if self.written.elapsed() > PAUSE {
+            self.write()?;
+        }
+        self.watcher.epoch(store, row, best)
+    }
+
+    fn wants_save(&mut self) -> bool {
+        self.watcher.wants_save()
+    }
+
+    fn save(&mut self, store: &Store, progress: &Progress) -> Result<()> {
+        self.watcher.save(store, progress)
+    }
+}
+
+impl Watcher for Reporting<'_> {
+    fn stage(&mut self, stage: &Stage, first: usize) {
+        self.watcher.stage(stage, first);
+    }
+
+    fn features(&mut self, done: usize, images: usize) {
+        self.watcher.features(done, images);
+    }
+
+    fn cached(&mut self, about: &str) {
+        self.watcher.cached(about);
+    }
+}

@@ -1,0 +1,345 @@
+//! The freeze-point experiment: how far do the features of each layer carry over? For each point up to which the base is
+//! frozen, from pretrained and from random weights, over several seeds:
+//!
+//! - *frozen*: nothing above the point is used; a linear head trains on the averaged features of the point.
+//! - *fine-tuned*: the whole base; what lies above the point trains for a few epochs, under a head that was trained on
+//!   the frozen base before.
+//!
+//! Source: Yosinski et al. 2014, *How transferable are features in deep neural networks?*, section 3.
+
+mod features;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::error::{Error, Result, unknown};
+use crate::graph::fit::fit;
+use crate::graph::{Graph, Settings, Store};
+use crate::nn::network::{Ends, LABELS, LOSS, WEIGHTS};
+use crate::nn::{Architecture, Freeze, Network, init};
+use crate::ops::dense::Dense;
+use crate::ops::{Dtype, SoftmaxCrossEntropy};
+use crate::optim::{Adam, RuleRef};
+use crate::shape::Shape;
+use crate::train::pretrained::initialise;
+use crate::train::transfer::{Staged, Staging, stage};
+use crate::train::{Fit, History, Observer, Samples, interrupt};
+
+pub use features::{Point, Taps};
+
+/// The point before the first layer: nothing is frozen, and the features are the mean colours.
+pub const NOTHING: &str = "none";
+
+/// The experiment's setting.
+pub struct FreezePoints<'a> {
+    /// A base of any depth under a head that pools by the average, for the data's classes.
+    pub architecture: Architecture,
+    /// [`NOTHING`] or layers of the base, from the pixels up; the last one is where the head of the fine-tuned runs is
+    /// trained first.
+    pub points: Vec<String>,
+    pub train: &'a dyn Samples,
+    pub val: &'a dyn Samples,
+    /// Pretrained weights of the base.
+    pub weights: &'a Path,
+    pub seeds: u64,
+    /// Epochs of fine-tuning; 0 leaves the fine-tuned runs out.
+    pub epochs: usize,
+    pub batch: usize,
+    /// Bytes that the device may hold.
+    pub memory: u64,
+}
+
+/// What the base starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    Pretrained,
+    Random,
+}
+
+/// Whether what lies above the point is left out or trains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Frozen,
+    FineTuned,
+}
+
+/// One run of the experiment: a line of the CSV file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Run {
+    pub point: String,
+    pub origin: Origin,
+    pub mode: Mode,
+    pub seed: u64,
+    /// Of the last epoch, on the validation images, 0 to 1.
+    pub accuracy: f64,
+    /// Mean over the epochs; what is frozen has run before, once per image.
+    pub seconds_per_epoch: f64,
+    /// Planned device bytes of a training step.
+    pub memory: u64,
+}
+
+/// Training of heads: on cached features an epoch takes a blink. The decay takes out what a head's random start put
+/// where few images determine anything.
+const HEAD: (usize, f32, f32) = (100, 0.003, 1.0);
+/// Small steps, so that pretrained weights are bent and not broken.
+const TUNE_RATE: f32 = 3e-5;
+
+impl FreezePoints<'_> {
+    /// The six points of a VGG: nothing, and each block's pooling.
+    pub fn usual(architecture: &Architecture) -> Vec<String> {
+        let base = architecture.layers[..architecture.base].iter().map(|layer| layer.name.clone());
+        std::iter::once(NOTHING.to_owned()).chain(base.filter(|name| name.ends_with("_pool"))).collect()
+    }
+
+    /// # Errors
+    /// A point that is no layer of the base, no point, or no seed.
+    pub fn check(&self) -> Result<()> {
+        let base = self.architecture.layers[..self.architecture.base].iter().map(|layer| layer.name.as_str());
+        let known: Vec<&str> = std::iter::once(NOTHING).chain(base).collect();
+        if let Some(point) = self.points.iter().find(|point| !known.contains(&point.as_str())) {
+            return Err(unknown("layer", point, &known));
+        }
+        if self.points.is_empty() || self.seeds == 0 {
+            return Err(Error::Usage("a sweep takes at least one point and one seed".into()));
+        }
+        Ok(())
+    }
+
+    fn network(&self, point: &str) -> Result<Network> {
+        let freeze = if point == NOTHING { Freeze::None } else { Freeze::Until(point.to_owned()) };
+        Network::new(self.architecture.clone(), &freeze, 0.0)
+    }
+
+    /// Floating-point operations of the whole experiment, two for each multiply-add.
+    ///
+    /// # Errors
+    /// A point that is no layer of the base.
+    pub fn flops(&self) -> Result<u64> {
+        let (train, all) = (self.train.len() as u64, (self.train.len() + self.val.len()) as u64);
+        let passes = 1 + self.seeds;
+        let mut flops = passes * all * costs(&self.network(NOTHING)?).0;
+        for point in self.points.iter().filter(|_| self.epochs > 0) {
+            let network = self.network(point)?;
+            let (forward, frozen, backward) = costs(&network);
+            let epoch = train * (forward - frozen + backward) + (all - train) * (forward - frozen);
+            flops += passes * all * frozen + 2 * self.seeds * self.epochs as u64 * epoch;
+        }
+        Ok(flops)
+    }
+
+    /// Seconds that the experiment will take on this device: its operations at the pace of one batch, measured now.
+    ///
+    /// # Errors
+    /// No sample is readable, or the device.
+    pub fn estimate(&self, store: &mut Store) -> Result<f64> {
+        let network = self.network(NOTHING)?;
+        initialise(&network, None, store, 0)?;
+        let mut taps = Taps::new(&network, store, &self.points, self.batch, self.memory)?;
+        let Some(batch) = self.train.in_order()?.next() else { return Ok(0.0) };
+        let batch = batch?;
+        taps.run(batch.bytes(), batch.len())?; // compiles
+        let begun = Instant::now();
+        taps.run(batch.bytes(), batch.len())?;
+        let pace = begun.elapsed().as_secs_f64() / (batch.len() as u64 * costs(&network).0) as f64;
+        Ok(pace * self.flops()? as f64)
+    }
+
+    /// Runs everything; `each` sees every run as it ends.
+    ///
+    /// # Errors
+    /// A weight file of another model, no readable sample, a loss that is not a number, Ctrl-C, or the device.
+    pub fn run(&self, store: &mut Store, mut each: impl FnMut(&Run)) -> Result<Vec<Run>> {
+        self.check()?;
+        let mut runs = Vec::new();
+        for origin in [Origin::Pretrained, Origin::Random] {
+            let heads = self.frozen(origin, store, &mut |run| {
+                each(&run);
+                runs.push(run);
+            })?;
+            for point in self.points.iter().filter(|_| self.epochs > 0) {
+                self.fine_tuned(origin, point, &heads, store, &mut |run| {
+                    each(&run);
+                    runs.push(run);
+                })?;
+            }
+        }
+        Ok(runs)
+    }
+
+    /// The frozen runs of all points, whose features come from one pass; gives for each seed the head on the last point.
+    fn frozen(&self, origin: Origin, store: &mut Store, each: &mut dyn FnMut(Run)) -> Result<Vec<Head>> {
+        let (mut heads, mut features) = (Vec::new(), None);
+        for seed in 0..self.seeds {
+            if features.is_none() || origin == Origin::Random {
+                let network = self.network(NOTHING)?;
+                initialise(&network, self.file(origin), store, seed)?;
+                let mut taps = Taps::new(&network, store, &self.points, self.batch, self.memory)?;
+                features = Some((taps.collect(self.train)?, taps.collect(self.val)?));
+            }
+            let (train, val) = features.as_ref().expect("collected above");
+            for (i, point) in self.points.iter().enumerate() {
+                let graph = self.head_graph(train[i].width)?;
+                let mut head = Store::new(store.device().clone());
+                init::parameters(&graph, &mut head, seed, |_| true)?;
+                let history = self.fit(&graph, (&train[i], &val[i]), HEAD, seed, &mut head)?;
+                let memory = self.frozen_memory(point, store)?;
+                each(run(point, origin, Mode::Frozen, seed, &history, memory));
+                if i + 1 == self.points.len() {
+                    heads.push(Head { kernel: head.read(KERNEL)?, bias: head.read(BIAS)? });
+                }
+            }
+        }
+        Ok(heads)
+    }
+
+    /// The fine-tuned runs of one point. Pretrained features below it are the same for every seed.
+    fn fine_tuned(
+        &self,
+        origin: Origin,
+        point: &str,
+        heads: &[Head],
+        store: &mut Store,
+        each: &mut dyn FnMut(Run),
+    ) -> Result<()> {
+        let network = self.network(point)?;
+        let logits = network.logits();
+        let mut staged: Option<Staged> = None;
+        for (seed, head) in (0..).zip(heads) {
+            initialise(&network, self.file(origin), store, seed)?;
+            let kernel = format!("{logits}/kernel");
+            // A head that was trained on another layer's features does not fit this base; then it starts at random.
+            if store.read(&kernel)?.len() == head.kernel.len() {
+                store.write(&kernel, &head.kernel)?;
+                store.write(&format!("{logits}/bias"), &head.bias)?;
+            }
+            if staged.is_none() || origin == Origin::Random {
+                let val = Some(self.val);
+                let staging = Staging { batch: self.batch, memory: self.memory, cache: None, variants: None };
+                staged = Some(stage(&network.graph, store, self.train, val, &staging, |_| ())?);
+            }
+            let parts = staged.as_ref().expect("staged above");
+            let samples = (&*parts.train, parts.val.as_deref().expect("validation samples were given"));
+            let history = self.fit(&parts.graph, samples, (self.epochs, TUNE_RATE, 0.0), seed, store)?;
+            let memory = self.planned(&parts.graph, store)?;
+            each(run(point, origin, Mode::FineTuned, seed, &history, memory));
+        }
+        Ok(())
+    }
+
+    fn file(&self, origin: Origin) -> Option<&Path> {
+        (origin == Origin::Pretrained).then_some(self.weights)
+    }
+
+    fn fit(
+        &self,
+        graph: &Graph,
+        (train, val): (&dyn Samples, &dyn Samples),
+        (epochs, learning_rate, decay): (usize, f32, f32),
+        seed: u64,
+        store: &mut Store,
+    ) -> Result<History> {
+        let rule: RuleRef = Arc::new(Adam::with_decay(decay));
+        let (val, batch, memory) = (Some(val), self.batch, self.memory);
+        let base = Fit::new(graph, train, rule);
+        let fit = Fit { val, epochs, batch, learning_rate, seed, memory, ..base };
+        let history = fit.run(store, &mut Silent)?;
+        match interrupt::asked() {
+            true => Err(Error::Interrupted("stopped; the runs so far are in the CSV file".into())),
+            false => Ok(history),
+        }
+    }
+
+    /// One dense layer under a loss, over features of this width.
+    fn head_graph(&self, width: usize) -> Result<Graph> {
+        let classes = self.architecture.layers.last().and_then(|layer| match layer.kind {
+            crate::nn::LayerKind::Dense { units, .. } => Some(units),
+            _ => None,
+        });
+        let classes = classes.ok_or_else(|| Error::Usage("the last layer is not dense".into()))?;
+        let mut graph = Graph::default();
+        let x = graph.input("features", Shape::new(&[1, width]), Dtype::F32);
+        let y = graph.push("head", Arc::new(Dense::new(classes, false)), &[x])?;
+        let labels = graph.input(LABELS, Shape::new(&[1]), Dtype::U32);
+        let weights = graph.input(WEIGHTS, Shape::new(&[1]), Dtype::F32);
+        graph.push(LOSS, Arc::new(SoftmaxCrossEntropy::default()), &[y, labels, weights])?;
+        Ok(graph)
+    }
+
+    /// Planned bytes of a step from pixels through the layers up to `point` and a head.
+    fn frozen_memory(&self, point: &str, store: &Store) -> Result<u64> {
+        let mut architecture = self.architecture.clone();
+        let base = &self.architecture.layers[..self.architecture.base];
+        let kept = base.iter().position(|layer| layer.name == point).map_or(0, |i| i + 1);
+        architecture.layers.drain(kept..architecture.base);
+        architecture.base = kept;
+        self.planned(&Network::new(architecture, &Freeze::All, 0.0)?.graph, store)
+    }
+
+    fn planned(&self, graph: &Graph, store: &Store) -> Result<u64> {
+        let ends = Ends::of(graph).expect("it has a loss");
+        let rule: RuleRef = Arc::new(Adam::default());
+        let outputs = vec![ends.losses, ends.probabilities];
+        let settings =
+            Settings { batch: self.batch, training: true, rule: Some(rule), outputs, ..Settings::default() };
+        Ok(fit(graph, store.device().caps(), settings, u64::MAX)?.memory().total())
+    }
+}
+
+const KERNEL: &str = "head/kernel";
+const BIAS: &str = "head/bias";
+
+/// A trained head's weights.
+struct Head {
+    kernel: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+struct Silent;
+
+impl Observer for Silent {}
+
+fn run(point: &str, origin: Origin, mode: Mode, seed: u64, history: &History, memory: u64) -> Run {
+    let seconds: f64 = history.rows.iter().map(|row| row.seconds).sum();
+    Run {
+        point: point.to_owned(),
+        origin,
+        mode,
+        seed,
+        accuracy: history.rows.last().and_then(|row| row.val_acc).unwrap_or(0.0),
+        seconds_per_epoch: seconds / history.rows.len().max(1) as f64,
+        memory,
+    }
+}
+
+/// Operations of one sample: forward, of that in frozen layers below the first one that trains, and backward.
+fn costs(network: &Network) -> (u64, u64, u64) {
+    let sweep = crate::graph::Sweep::of(&network.graph);
+    let (mut forward, mut frozen, mut backward, mut below) = (0, 0, 0, true);
+    for (node, decision) in network.graph.nodes.iter().zip(&sweep.nodes) {
+        let flops = 2 * node.op.macs(&network.graph.x_shapes(node, 1));
+        below &= !network.graph.trains(node);
+        forward += flops;
+        frozen += if below { flops } else { 0 };
+        backward += flops * (u64::from(decision.wants.d_x[0]) + u64::from(decision.d_w.is_computed()));
+    }
+    (forward, frozen, backward)
+}
+
+/// Mean and sample standard deviation of the accuracies of one point, origin and mode.
+///
+/// ```
+/// use frostline::study::sweep::spread;
+/// assert_eq!(spread(&[0.5]), (0.5, 0.0));
+/// assert!((spread(&[0.4, 0.6]).1 - 0.1414).abs() < 1e-3);
+/// ```
+pub fn spread(accuracies: &[f64]) -> (f64, f64) {
+    let n = accuracies.len() as f64;
+    let mean = accuracies.iter().sum::<f64>() / n.max(1.0);
+    let squares: f64 = accuracies.iter().map(|a| (a - mean).powi(2)).sum();
+    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
+}

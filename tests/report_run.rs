@@ -1,0 +1,103 @@
+//! The page of a real run, and `frostline watch` beside it while it grows.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// Two classes that a network tells apart at a glance, the name of one of them full of markup.
+fn data() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (split, count) in [("train", 6), ("val", 3)] {
+        for (class, tint) in [("cold & <b>", 2), ("warm", 0)] {
+            let to = folder.path().join(split).join(class);
+            std::fs::create_dir_all(&to).unwrap();
+            for i in 0..count {
+                let picture = image::RgbImage::from_fn(32, 32, |x, y| {
+                    let mut rgb = [((x * 31 + y * 17 + i * 13) % 97) as u8; 3];
+                    rgb[tint] += 150;
+                    image::Rgb(rgb)
+                });
+                picture.save(to.join(format!("{i}.png"))).unwrap();
+            }
+        }
+    }
+    folder
+}
+
+fn train(data: &Path, out: &Path, options: &[&str]) -> Command {
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
+    command.args(["--pool", "avg", "--batch", "4", "--quiet", "--out"]).arg(out).args(options);
+    command
+}
+
+#[test]
+fn a_run_leaves_its_page() {
+    let folder = data();
+    let out = folder.path().join("run");
+    let options = ["--stages", "head:2,block5:1@0.0001", "--rotation-range", "20"];
+    assert!(train(folder.path(), &out, &options).status().unwrap().success());
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    for said in [
+        "3 of 3 epochs",
+        "frozen: until block4_pool",
+        "6 images that were not trained on",
+        "rotation_range 20",
+    ] {
+        assert!(page.contains(said), "{said} is missing");
+    }
+    assert!(page.contains("cold &amp; &lt;b&gt;") && !page.contains("cold & <b>"));
+    // Six validate and are few enough to be shown; twelve were trained on, and are shown as they were augmented.
+    assert_eq!(page.matches("data:image/jpeg").count(), 6 + 12);
+}
+
+/// Kills what it holds when the test ends.
+struct Ended(Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn the_page_is_watched_while_the_run_goes_on() {
+    let folder = data();
+    let out = folder.path().join("run");
+    let options = ["--freeze", "none", "--epochs", "4"];
+    let mut run = Ended(train(folder.path(), &out, &options).stdout(Stdio::null()).spawn().unwrap());
+    while !out.join("report.html").exists() {
+        assert!(run.0.try_wait().unwrap().is_none(), "the run ended before it wrote a page");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let mut watch = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    watch.args(["watch", "--quiet", "--port", "0"]).arg(&out).stdout(Stdio::piped());
+    let mut watch = Ended(watch.spawn().unwrap());
+    let mut line = String::new();
+    BufReader::new(watch.0.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(&address).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        BufReader::new(stream)
+    };
+    // Events come until the page is that of the whole run.
+    let mut pages = Vec::new();
+    for line in ask("/events").lines().map_while(Result::ok).filter(|line| line.starts_with("data:")) {
+        assert_eq!(line, "data: changed");
+        let mut page = String::new();
+        ask("/").read_to_string(&mut page).unwrap();
+        let whole = page.contains("4 of 4 epochs") && page.contains("images that were not trained on");
+        pages.push(page);
+        if whole {
+            break;
+        }
+    }
+    assert!(pages.len() > 1 && !pages[0].contains("4 of 4 epochs"), "{} pages", pages.len());
+    assert!(run.0.wait().unwrap().success());
+}
