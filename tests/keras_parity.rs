@@ -11,12 +11,13 @@ mod support;
 
 use std::path::Path;
 
+use frostline::gpu::Caps;
 use frostline::graph::draft::Role;
 use frostline::graph::store::state_name;
 use frostline::graph::{Choices, Graph, ParamId, Plan, Program, Settings, Store};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Freeze, Network};
-use frostline::ops::{Array, Now, Rung};
+use frostline::ops::{Array, Now, Part, Rung, Rungs, Site};
 use frostline::optim::keras::{Described, from_config};
 use frostline::train::keras_model::compiled;
 use frostline::train::keras_state::restore;
@@ -83,8 +84,8 @@ impl Bound {
         model: &Model,
         trains: impl Fn(&str) -> bool,
         smoothing: f32,
-        settings: Settings,
         rung: Option<Rung>,
+        settings: Settings,
         roles: impl Fn(&Graph) -> Vec<Role>,
     ) -> Bound {
         let mut graph = Network::new(model.architecture.clone(), &Freeze::None, smoothing).unwrap().graph;
@@ -96,8 +97,7 @@ impl Bound {
         let (ends, n) = (Ends::of(&graph).unwrap(), model.samples());
         let mut outputs = vec![ends.losses, ends.probabilities];
         outputs.extend(roles(&graph));
-        let caps = store.device().caps();
-        let choices = rung.map_or(Choices::default(), |rung| Choices::everywhere(&graph, caps, rung));
+        let choices = choices(&graph, store.device().caps(), rung);
         let settings = Settings { batch: n, outputs, choices, ..settings };
         let plan = Plan::new(&graph, store.device().caps(), settings).unwrap();
         let program = Program::new(&graph, plan, &mut store).unwrap();
@@ -129,6 +129,19 @@ impl Bound {
     }
 }
 
+/// `rung` wherever an op has it; the defaults where there is none.
+fn choices(graph: &Graph, caps: &Caps, rung: Option<Rung>) -> Choices {
+    let mut choices = Choices::default();
+    for (node, rung) in graph.nodes.iter().zip(std::iter::repeat(rung)) {
+        let (x, y) = (graph.x_shapes(node, 1), graph.shape(node.y, 1));
+        let site = Site { x: &x, y, caps, rungs: Rungs::all(Rung::Naive), training: true, layer: 0 };
+        for (part, rung) in [Part::Forward, Part::DX, Part::DW].into_iter().zip(std::iter::repeat(rung)) {
+            rung.into_iter().for_each(|rung| choices.set(&*node.op, &site, part, rung));
+        }
+    }
+    choices
+}
+
 fn wide_weights(model: &Model, by_class: bool) -> Vec<f32> {
     let weights = &model.inputs["class_weight"].data;
     weights.iter().map(|&weight| if by_class { weight as f32 } else { 1.0 }).collect()
@@ -157,7 +170,8 @@ fn every_layers_output() {
                 name => of_layer(graph, name),
             };
             let all = |graph: &Graph| layers.iter().filter_map(|name| role(graph, name)).collect();
-            let mut bound = Bound::new(&model, |_| true, 0.0, Settings::default(), rung, all);
+            let settings = Settings::default();
+            let mut bound = Bound::new(&model, |_| true, 0.0, rung, settings, all);
             bound.run(0, 0.0);
             for (name, tensor) in &exact {
                 let role = match name == last {
@@ -238,7 +252,7 @@ fn gradients(
     };
     let settings = Settings { training: true, ..Settings::default() };
     let trains = |name: &str| trainable.iter().any(|known| known == name);
-    let mut bound = Bound::new(model, trains, smoothing, settings, rung, all);
+    let mut bound = Bound::new(model, trains, smoothing, rung, settings, all);
     bound.weigh(model, by_class);
     bound.run(0, 0.0);
     bound
@@ -280,7 +294,7 @@ fn trajectory(model: &Model, name: &str, run: &Value, losses: &[f64], rung: Opti
     let smoothing = run["smooth"].as_f64().unwrap_or(0.0) as f32;
     let settings = Settings { training: true, rule: Some(optimizer.rule()), ..Settings::default() };
     let trains = |name: &str| trainable.iter().any(|known| known == name);
-    let mut bound = Bound::new(model, trains, smoothing, settings, rung, |_| Vec::new());
+    let mut bound = Bound::new(model, trains, smoothing, rung, settings, |_| Vec::new());
     bound.weigh(model, run["cw"].as_bool().unwrap_or(false));
 
     let own = &model.manifest["f32_vs_f64"]["train"][name];
@@ -348,7 +362,7 @@ fn goes_on(model: &Model, file: &Path, trainable: &[String], tally: &mut Tally) 
         trains.map(|i| Role::ParamGradient(ParamId(i))).collect()
     };
     let settings = Settings { training: true, rule: Some(rule.clone()), ..Settings::default() };
-    let mut bound = Bound::new(model, trains, 0.0, settings, None, gradients);
+    let mut bound = Bound::new(model, trains, 0.0, None, settings, gradients);
     let trained: Vec<(String, Vec<f32>)> = (0..source.entries().len())
         .map(|i| (source.entries()[i].name.clone(), source.read(i).unwrap()))
         .collect();

@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::gpu::Caps;
-use crate::graph::builder::Graph;
 use crate::ops::{Op, Part, Rung, Rungs, Site};
 use crate::shape::Shape;
 
@@ -19,20 +17,6 @@ use crate::shape::Shape;
 pub struct Choices(BTreeMap<String, Rung>);
 
 impl Choices {
-    /// `rung` for every part of every layer of `graph` that has it on this adapter: to compare rungs over a whole model.
-    pub fn everywhere(graph: &Graph, caps: &Caps, rung: Rung) -> Choices {
-        let mut choices = Choices::default();
-        for node in &graph.nodes {
-            let x = graph.x_shapes(node, 1);
-            let (y, rungs) = (graph.shape(node.y, 1), Rungs::all(Rung::Naive));
-            let site = Site { x: &x, y, caps, rungs, training: true, layer: 0 };
-            for part in [Part::Forward, Part::DX, Part::DW] {
-                choices.set(&*node.op, &site, part, rung);
-            }
-        }
-        choices
-    }
-
     /// Sets the rung of `part` for every layer of this op at these shapes.
     pub fn set(&mut self, op: &dyn Op, site: &Site, part: Part, rung: Rung) {
         self.0.insert(key(op, site, part), rung);

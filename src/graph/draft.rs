@@ -92,8 +92,8 @@ impl Draft {
             draft: Draft { inside, ..Draft::default() },
             index: HashMap::new(),
             begun: HashSet::new(),
-            trained: Vec::new(),
             shared: Shared::default(),
+            trained: Vec::new(),
             lowerings: 0,
         };
         let needed = needed(graph, settings);
@@ -141,9 +141,9 @@ struct Drafter<'a> {
     index: HashMap<Role, usize>,
     /// Gradients that some consumer has already written.
     begun: HashSet<Role>,
+    shared: Shared,
     /// Parameters with a gradient, in the order in which their gradients are made.
     trained: Vec<ParamId>,
-    shared: Shared,
     lowerings: usize,
 }
 
