@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
-use super::model::weights_path;
+use super::weights::path;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
 use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::Store;
+use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
-use crate::train::pretrained::initialise;
+use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::{Checkpoint, ImageSamples};
 
 /// A network to look at.
@@ -60,12 +61,17 @@ impl SubjectArgs {
                 Ok(Subject { network, store, classes: checkpoint.classes })
             }
             None => {
-                let weights = weights_path(&self.weights)?;
+                let weights = path(&self.weights, &self.model)?;
                 let head = Head { pool: Pool::Avg, classes, ..Head::default() };
                 let architecture = vgg::with_head(&self.model, self.input, Preprocessing::Caffe, &head)?;
                 let network = Network::new(architecture, freeze, 0.0)?;
                 let mut store = Store::new(shared.open()?);
-                initialise(&network, weights.as_deref(), &mut store, 0)?;
+                initialise(
+                    &network,
+                    weights.as_deref().map(Pretrained::new).as_ref(),
+                    &mut store,
+                    Random::new(0),
+                )?;
                 Ok(Subject { network, store, classes: Vec::new() })
             }
         }

@@ -24,7 +24,7 @@ use crate::ops::dense::Dense;
 use crate::ops::{Dtype, SoftmaxCrossEntropy};
 use crate::optim::{Adam, RuleRef};
 use crate::shape::Shape;
-use crate::train::pretrained::initialise;
+use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::transfer::{Staged, Staging, stage};
 use crate::train::{Fit, History, Observer, Samples, interrupt};
 
@@ -138,7 +138,7 @@ impl FreezePoints<'_> {
     /// No sample is readable, or the device.
     pub fn estimate(&self, store: &mut Store) -> Result<f64> {
         let network = self.network(NOTHING)?;
-        initialise(&network, None, store, 0)?;
+        initialise(&network, None, store, init::Random::new(0))?;
         let mut taps = Taps::new(&network, store, &self.points, self.batch, self.memory)?;
         let Some(batch) = self.train.in_order()?.next() else { return Ok(0.0) };
         let batch = batch?;
@@ -177,7 +177,12 @@ impl FreezePoints<'_> {
         for seed in 0..self.seeds {
             if features.is_none() || origin == Origin::Random {
                 let network = self.network(NOTHING)?;
-                initialise(&network, self.file(origin), store, seed)?;
+                initialise(
+                    &network,
+                    self.file(origin).map(Pretrained::new).as_ref(),
+                    store,
+                    init::Random::new(seed),
+                )?;
                 let mut taps = Taps::new(&network, store, &self.points, self.batch, self.memory)?;
                 features = Some((taps.collect(self.train)?, taps.collect(self.val)?));
             }
@@ -210,7 +215,12 @@ impl FreezePoints<'_> {
         let logits = network.logits();
         let mut staged: Option<Staged> = None;
         for (seed, head) in (0..).zip(heads) {
-            initialise(&network, self.file(origin), store, seed)?;
+            initialise(
+                &network,
+                self.file(origin).map(Pretrained::new).as_ref(),
+                store,
+                init::Random::new(seed),
+            )?;
             let kernel = format!("{logits}/kernel");
             // A head that was trained on another layer's features does not fit this base; then it starts at random.
             if store.read(&kernel)?.len() == head.kernel.len() {
