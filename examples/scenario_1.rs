@@ -18,7 +18,7 @@ fn main() -> Result<()> {
     let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
     let architecture = vgg::with_head("vgg16", 96, Preprocessing::Caffe, &head)?;
     let run = Run {
-        start: Start::Weights(support::WEIGHTS.into()),
+        start: Start::Weights(support::weights()),
         // Few images leave much of the classifier undetermined; the decay takes out what its random start put there.
         optimizer: Optimizer::Adam(Adam::with_decay(0.1)),
         stages: vec![Stage { freeze: Freeze::All, epochs: 60, rate: 0.003 }],

@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
     let architecture = vgg::with_head("vgg16", 64, Preprocessing::Caffe, &head)?;
     let run = Run {
-        start: Start::Weights(support::WEIGHTS.into()),
+        start: Start::Weights(support::weights()),
         optimizer: Optimizer::Adam(Adam::default()),
         stages: stages::parse("head:10,block5:3@0.0001,block2:2@0.00003", &architecture, 0.003)?,
         // Each block takes 0.7 times the rate of the block above it.

@@ -20,7 +20,7 @@ fn main() -> Result<()> {
     up_to(&mut base, "block2_pool")?;
     let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
     let run = Run {
-        start: Start::Weights(support::WEIGHTS.into()),
+        start: Start::Weights(support::weights()),
         optimizer: Optimizer::Adam(Adam::default()),
         stages: vec![Stage { freeze: Freeze::All, epochs: 100, rate: 0.003 }],
         stopping: Some(EarlyStopping::new(Monitor::ValAcc, 40)),

@@ -19,7 +19,7 @@ fn main() -> Result<()> {
     let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
     let architecture = vgg::with_head("vgg16", 64, Preprocessing::Caffe, &head)?;
     let run = Run {
-        start: Start::Weights(support::WEIGHTS.into()),
+        start: Start::Weights(support::weights()),
         optimizer: Optimizer::Adam(Adam::default()),
         stages: vec![Stage { freeze: Freeze::None, epochs: 5, rate: 1e-4 }],
         schedule: Schedule { curve: Curve::Cosine { floor: 0.0 }, warm_up: 1.0 },

@@ -45,10 +45,11 @@
 //! use frostline::data::{batches, batches::Loader, folder, folder::Dataset};
 //! use frostline::gpu::{Device, adapter::Choice};
 //! use frostline::graph::Store;
-//! use frostline::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
+//! use frostline::nn::{Freeze, Head, Network, Pool, Preprocessing, init::Random, vgg};
 //! use frostline::optim::Adam;
-//! use frostline::train::{Checkpoint, Fit, ImageSamples, Observer, pretrained::initialise};
+//! use frostline::train::pretrained::{Pretrained, initialise};
 //! use frostline::train::transfer::{Staging, stage};
+//! use frostline::train::{Checkpoint, Fit, ImageSamples, Observer};
 //!
 //! struct Silent;
 //! impl Observer for Silent {}
@@ -59,8 +60,8 @@
 //! let network = Network::new(architecture, &Freeze::All, 0.0)?;
 //!
 //! let mut store = Store::new(Arc::new(Device::open(&Choice::Best)?));
-//! let weights = Path::new("weights/vgg16_imagenet_notop.f16.safetensors");
-//! initialise(&network, Some(weights), &mut store, 0)?;
+//! let weights = Pretrained::new(Path::new("weights/vgg16_imagenet_notop.f16.safetensors"));
+//! initialise(&network, Some(&weights), &mut store, Random::new(0))?;
 //!
 //! let samples = |split: &frostline::data::split::Split| {
 //!     Loader::new(split.clone(), batches::Options::square(96, 16)).map(|loader| ImageSamples(Arc::new(loader)))

@@ -129,7 +129,7 @@ fn a_vgg19_file_trains() {
     let train = |model: &str| {
         let mut command = frostline();
         command.arg("train").arg(folder.path()).args(["--model", model, "--weights"]).arg(&file);
-        command.args(["--input", "32", "--epochs", "1", "--out"]).arg(folder.path().join("out"));
+        command.args(["--input", "32", "--epochs", "1", "--out"]).arg(folder.path().join(model));
         command
     };
     train("vgg19").assert().success();
@@ -183,7 +183,11 @@ fn an_unreadable_image_is_named_and_skipped_or_refused() {
         .assert()
         .success()
         .stderr(contains("broken.png").and(contains("1 unreadable")));
-    train(folder.path(), &out).arg("--strict").assert().code(1).stderr(contains("broken.png"));
+    train(folder.path(), &out)
+        .args(["--strict", "--overwrite"])
+        .assert()
+        .code(1)
+        .stderr(contains("broken.png"));
 }
 
 #[test]

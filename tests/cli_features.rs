@@ -46,7 +46,7 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
     train(&[]).assert().success().stderr(contains("block2_pool").or(contains("global_average_pooling2d")));
     let (best, image) = (run.join("best.safetensors"), folder.path().join("data/ant/000.png"));
     frostline("predict").arg(&best).arg(&image).assert().success().stdout(contains("ant"));
-    train(&["--freeze", "none"]).assert().failure().stderr(contains("--freeze all"));
+    train(&["--freeze", "none", "--overwrite"]).assert().failure().stderr(contains("--freeze all"));
     frostline("lr-find")
         .arg(&out)
         .args(["--steps", "4", "--out"])

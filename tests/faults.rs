@@ -13,9 +13,11 @@ use frostline::error::Error;
 use frostline::gpu::adapter::Choice;
 use frostline::gpu::{Buffer, Device};
 use frostline::graph::{Graph, Store};
-use frostline::nn::{Freeze, Head, Network, Pool, Preprocessing, init, vgg};
+use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::optim::Sgd;
-use frostline::train::{FeatureSamples, Fit, Metrics, Observer};
+use frostline::train::run::DataSettings;
+use frostline::train::stages::Stage;
+use frostline::train::{FeatureSamples, Fit, Metrics, Observer, Run, Session, Watcher, setup};
 use tempfile::TempDir;
 
 /// Two classes of small images, three to train on and one to validate each.
@@ -82,10 +84,18 @@ fn own_device() -> Arc<Device> {
     Arc::new(Device::open(&choice).unwrap())
 }
 
+/// VGG11 with few filters, and dropout in its head.
+fn narrow() -> Architecture {
+    let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
+    let base = layers.len();
+    let head = Head { pool: Pool::Avg, hidden: vec![8], dropout: 0.5, classes: 2 };
+    layers.extend(head.layers().unwrap());
+    let (input, preprocessing) = ([32; 2], Preprocessing::Rescale);
+    Architecture { model: "vgg11".into(), input, preprocessing, layers, base }
+}
+
 fn head() -> Graph {
-    let head = Head { pool: Pool::Avg, hidden: vec![8], dropout: 0.0, classes: 2 };
-    let architecture = vgg::with_head("vgg11", 32, Preprocessing::Rescale, &head).unwrap();
-    let graph = Network::new(architecture, &Freeze::All, 0.0).unwrap().graph;
+    let graph = Network::new(narrow(), &Freeze::All, 0.0).unwrap().graph;
     frostline::graph::cut::cut(&graph).unwrap().rest
 }
 
@@ -115,6 +125,55 @@ fn a_device_lost_in_the_middle_of_a_run_is_an_error_of_its_own() {
     assert!(matches!(store.read("dense/kernel"), Err(Error::DeviceLost(_))));
     assert!(matches!(store.write("more", &[1.0; 100_000]), Err(Error::DeviceLost(_))));
     assert!(matches!(loses.0.wait(), Err(Error::DeviceLost(_))));
+}
+
+/// Loses the device behind the fifth step, once.
+struct LosesOnce {
+    device: Option<Arc<Device>>,
+    steps: usize,
+}
+
+impl Observer for LosesOnce {
+    fn step(&mut self, _epoch: usize, _done: usize, _metrics: &Metrics) {
+        self.steps += 1;
+        if let Some(device) = self.device.take_if(|_| self.steps == 5) {
+            device.lose();
+        }
+    }
+}
+
+impl Watcher for LosesOnce {}
+
+/// A run of four epochs of three steps, saved after each; gives its weights, and how often a device was opened anew.
+fn weights_of_a_run(data: &Path, folder: &Path, loses: bool) -> (Vec<Vec<f32>>, usize) {
+    std::fs::create_dir(folder).unwrap();
+    let (settings, images) = DataSettings::open(data, &Default::default(), None).unwrap();
+    let architecture = narrow();
+    let stages = vec![Stage { freeze: Freeze::Until("block4_pool".into()), epochs: 4, rate: 0.01 }];
+    let run = Run { batch: 2, save_every: 0, stages, ..Run::new(settings, architecture) };
+    let mut store = Store::new(own_device());
+    let device = loses.then(|| store.device().clone());
+    let mut session = Session::begin(run, &images, &mut store, u64::MAX, folder).unwrap();
+    let mut opened = 0;
+    let reopen = |error: &Error| {
+        assert!(error.to_string().contains("the device was lost"), "{error}");
+        opened += 1;
+        Ok(own_device())
+    };
+    session.go_on_losing(&mut store, &mut LosesOnce { device, steps: 0 }, reopen).unwrap();
+    let graph = setup::graph(&session.run, &session.run.stages[0]).unwrap();
+    (graph.params.iter().map(|p| store.read(&p.name).unwrap()).collect(), opened)
+}
+
+/// A run that loses its device goes on with a new one from what was last saved, and ends with the same bits.
+#[test]
+fn a_run_survives_the_loss_of_its_device() {
+    let folder = data();
+    let at = |name: &str| folder.path().join(name);
+    let (unbroken, none) = weights_of_a_run(folder.path(), &at("unbroken"), false);
+    let (broken, once) = weights_of_a_run(folder.path(), &at("broken"), true);
+    assert_eq!((none, once), (0, 1));
+    assert!(unbroken == broken, "the run that lost its device ended with other weights");
 }
 
 /// Run by the test below in a process of its own that may have 4 GiB of addresses.
@@ -157,6 +216,35 @@ fn a_full_disk_ends_the_run_and_leaves_no_half_file() {
     assert!(!left.iter().any(|name| name.ends_with(".part") || name.ends_with(".safetensors")), "{left:?}");
 }
 
+#[test]
+fn a_folder_that_holds_a_run_is_refused_unless_it_is_to_be_replaced() {
+    let folder = data();
+    let out = folder.path().join("run");
+    assert!(train(folder.path(), &out, 1).output().unwrap().status.success());
+    let before = std::fs::read(out.join("best.safetensors")).unwrap();
+    fails(
+        train(folder.path(), &out, 1),
+        &["holds a run already", "best.safetensors", "--resume", "--overwrite"],
+    );
+    assert!(std::fs::read(out.join("best.safetensors")).unwrap() == before);
+    let again = train(folder.path(), &out, 2).arg("--overwrite").output().unwrap();
+    assert!(again.status.success(), "{}", said(&again));
+    assert_eq!(std::fs::read_to_string(out.join("history.csv")).unwrap().lines().count(), 3);
+}
+
+/// The second of two runs in one folder is refused, and so is taking up a run that still goes on.
+#[test]
+fn two_runs_at_once_do_not_share_a_folder() {
+    let folder = data();
+    let out = folder.path().join("run");
+    std::fs::create_dir(&out).unwrap();
+    let lock = std::fs::File::create(out.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    fails(train(folder.path(), &out, 1), &["another run is writing into", "--out"]);
+    drop(lock);
+    assert!(train(folder.path(), &out, 1).output().unwrap().status.success());
+}
+
 /// `/proc` takes no folder, from nobody.
 #[cfg(target_os = "linux")]
 #[test]
@@ -184,6 +272,36 @@ fn a_budget_that_holds_not_even_one_image_is_refused() {
     let mut command = train(folder.path(), &folder.path().join("run"), 1);
     command.args(["--memory", "1M"]);
     fails(command, &["a single sample", "--memory", "smaller --input"]);
+}
+
+/// What is planned and what fits is said before anything else is done (here there is no place to write into).
+#[cfg(target_os = "linux")]
+#[test]
+fn the_batch_that_fits_is_named_and_auto_takes_it() {
+    let folder = data();
+    let plan = |options: &[&str]| {
+        let mut command = Command::new(frostline());
+        command.arg("train").arg(folder.path()).args([
+            "--model",
+            "vgg11",
+            "--weights",
+            "none",
+            "--pool",
+            "avg",
+        ]);
+        command.args(["--freeze", "none", "--input", "224", "--out", "/proc/run"]).args(options);
+        said(&command.output().unwrap())
+    };
+    let all = plan(&["--batch", "6", "--memory", "8G"]);
+    assert!(all.contains("of 8.0 GiB") && !all.contains("in parts"), "{all}");
+    let planned = all.split("memory    ").nth(1).unwrap().split(" MiB planned").next().unwrap();
+    let less = format!("{}M", (planned.parse::<f64>().unwrap() * 0.9) as u64);
+    let parts = plan(&["--batch", "6", "--memory", &less]);
+    let fitting = parts.split("6 images in parts whose gradients add up: at most ").nth(1).expect(&parts);
+    let fitting = fitting.split(" fit in one pass").next().unwrap();
+    let auto = plan(&["--batch", "auto", "--memory", &less]);
+    assert!(auto.contains(&format!("batch     {fitting} images, as --batch auto chose")), "{auto}");
+    assert!(!auto.contains("in parts"), "{auto}");
 }
 
 #[test]

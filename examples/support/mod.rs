@@ -8,11 +8,14 @@ use frostline::error::{Error, Result};
 use frostline::gpu::Device;
 use frostline::gpu::adapter::Choice;
 use frostline::graph::Store;
+use frostline::train::pretrained::Pretrained;
 use frostline::train::run::DataSettings;
 use frostline::train::{EpochRow, Observer, Run, Session, Watcher};
 
 /// The weights that come with the project: VGG16 without its top.
-pub const WEIGHTS: &str = "weights/vgg16_imagenet_notop.f16.safetensors";
+pub fn weights() -> Pretrained {
+    Pretrained::new("weights/vgg16_imagenet_notop.f16.safetensors".as_ref())
+}
 
 /// The folder of the first argument, or the clip art that comes with the project; at most so many images of each split
 /// as the second argument says.
@@ -30,7 +33,7 @@ pub fn train(run: Run, images: &Dataset, name: &str) -> Result<()> {
     let mut store = Store::new(device);
     let folder = PathBuf::from("runs").join(name);
     std::fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
-    let mut session = Session::begin(run, images, &mut store, memory, || Ok(folder.clone()))?;
+    let mut session = Session::begin(run, images, &mut store, memory, &folder)?;
     let history = session.go(&mut store, &mut Lines)?;
     let best = history.best().expect("at least one epoch");
     let accuracy = 100.0 * best.val_acc.unwrap_or(best.acc);

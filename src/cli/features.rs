@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::progress::bar;
-use super::weights::path;
+use super::weights::pretrained;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
@@ -16,7 +16,7 @@ use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 use crate::train::feature_file::{self, Origin};
 use crate::train::features::Extractor;
-use crate::train::pretrained::{Pretrained, initialise};
+use crate::train::pretrained::initialise;
 use crate::train::{ImageSamples, interrupt};
 
 #[derive(Debug, clap::Args)]
@@ -65,7 +65,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     if args.batch == 0 {
         return Err(Error::Usage("--batch takes at least 1".into()));
     }
-    let weights = path(&args.weights, &args.model)?;
+    let weights = pretrained(&args.weights, &args.model)?;
     let options = folder::Options { val_fraction: args.val_fraction, seed: args.seed, strict: args.strict };
     let data = Dataset::open(&args.data, &options)?;
     data.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
@@ -79,12 +79,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = Store::new(device);
-    initialise(
-        &network,
-        weights.as_deref().map(Pretrained::new).as_ref(),
-        &mut store,
-        Random::new(args.seed),
-    )?;
+    initialise(&network, weights.as_ref(), &mut store, Random::new(args.seed))?;
     let mut extractor = Extractor::new(&prefix, &name, &mut store, args.batch, memory)?;
     let load = |split: &Split| -> Result<Arc<Loader>> {
         let mut options = Options::square(args.input as u32, args.batch);
@@ -94,7 +89,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let (train, val) = (load(&data.train)?, load(&data.val)?);
     let progress = bar("features", data.train.len() + data.val.len(), shared.quiet);
     interrupt::listen();
-    let origin = Origin::new(&network.architecture, pooled, weights.as_deref(), args.seed);
+    let origin = Origin::new(&network.architecture, pooled, weights, args.seed);
     let samples = (&ImageSamples(train.clone()) as _, &ImageSamples(val.clone()) as _);
     let rows = feature_file::write(&args.out, samples, &mut extractor, &data.classes, &origin, |done| {
         progress.set_position(done as u64)

@@ -10,6 +10,7 @@ use crate::graph::Store;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
 use crate::train::feature_file::FeatureFile;
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
+use crate::train::run::Place;
 use crate::train::{Stage, interrupt, setup};
 
 #[derive(Debug, clap::Args)]
@@ -43,10 +44,13 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     run.data.val = 0;
     let device = shared.open()?;
     let memory = shared.budget(&device);
+    let stage = Stage { freeze: args.setup.model.freeze()?, epochs: 1, rate: args.to_rate };
+    run.stages = vec![stage.clone()];
+    args.setup.batch.settle(&mut run, device.caps(), memory, shared)?;
     let mut store = Store::new(device);
+    run.place = Some(Place::of(&store, memory));
     setup::fill(&run, &mut store)?;
     interrupt::listen();
-    let stage = Stage { freeze: args.setup.model.freeze()?, epochs: 1, rate: args.to_rate };
     let graph = setup::graph(&run, &stage)?;
     let loaders = setup::loaders(&run, &images)?;
     let features = bar("features", run.data.train, shared.quiet);
@@ -59,7 +63,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     features.finish_and_clear();
     let range = Range { from: args.from_rate, to: args.to_rate, steps: args.steps };
     let progress = bar("steps", args.steps, shared.quiet);
-    let settings = (run.optimizer.rule(), run.batch, run.seed, memory);
+    let settings = (run.optimizer.rule(), run.batch, run.seed, staged.memory);
     let points = lr_find(&staged.graph, &mut store, &*staged.train, settings, range, |step| {
         progress.set_position(step as u64);
     })?;

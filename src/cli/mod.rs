@@ -1,6 +1,7 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
+pub mod batch;
 pub mod bench;
 pub mod cache;
 pub mod check;
@@ -92,7 +93,7 @@ pub enum Command {
     /// How far the features of each layer carry over: accuracy for each point up to which the base is frozen
     Sweep(sweep::Args),
     /// Train on a folder of images
-    Train(train::Args),
+    Train(Box<train::Args>),
     /// Find the learning rates that a setting bears, with a plot
     LrFind(lr_find::Args),
     /// Measure a checkpoint on a folder of images

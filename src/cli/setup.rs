@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Shared;
+use super::batch::Batch;
 use super::loss::LossArgs;
 use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
@@ -30,9 +31,10 @@ pub struct SetupArgs {
     pub optimizer: OptimizerArgs,
     #[command(flatten)]
     pub loss: LossArgs,
-    /// Images per step; what does not fit at once runs in parts, whose gradients add up to the same update
-    #[arg(long, default_value_t = 16)]
-    pub batch: usize,
+    /// Images per step; what does not fit at once runs in parts, whose gradients add up to the same update. Or auto: as
+    /// many as fit at once, 32 at most
+    #[arg(long, default_value = "16")]
+    pub batch: Batch,
     /// Seed of initial values, order, dropout and split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -57,9 +59,6 @@ impl SetupArgs {
     /// An option that makes no sense, data that cannot be trained on, or weights that are not there.
     pub fn run(&self, data: &Path, shared: &Shared) -> Result<(Run, Dataset)> {
         self.optimizer.check()?;
-        if self.batch == 0 {
-            return Err(Error::Usage("--batch takes at least 1".into()));
-        }
         let features = FeatureFile::meant(data)?;
         let start = match &features {
             Some(file) => file.origin.start()?,
@@ -80,7 +79,7 @@ impl SetupArgs {
             label_smoothing: self.loss.label_smoothing,
             weighting: self.loss.weighting(&images)?,
             optimizer: self.optimizer.rule()?,
-            batch: self.batch,
+            batch: self.batch.most(),
             seed: self.seed,
             ..Run::new(settings, architecture)
         };

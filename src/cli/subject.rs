@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
-use super::weights::path;
+use super::weights::pretrained;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
 use crate::data::split::Split;
@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
-use crate::train::pretrained::{Pretrained, initialise};
+use crate::train::pretrained::initialise;
 use crate::train::{Checkpoint, ImageSamples};
 
 /// A network to look at.
@@ -61,17 +61,12 @@ impl SubjectArgs {
                 Ok(Subject { network, store, classes: checkpoint.classes })
             }
             None => {
-                let weights = path(&self.weights, &self.model)?;
+                let weights = pretrained(&self.weights, &self.model)?;
                 let head = Head { pool: Pool::Avg, classes, ..Head::default() };
                 let architecture = vgg::with_head(&self.model, self.input, Preprocessing::Caffe, &head)?;
                 let network = Network::new(architecture, freeze, 0.0)?;
                 let mut store = Store::new(shared.open()?);
-                initialise(
-                    &network,
-                    weights.as_deref().map(Pretrained::new).as_ref(),
-                    &mut store,
-                    Random::new(0),
-                )?;
+                initialise(&network, weights.as_ref(), &mut store, Random::new(0))?;
                 Ok(Subject { network, store, classes: Vec::new() })
             }
         }

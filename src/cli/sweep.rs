@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::weights::path;
+use super::weights::pretrained;
 use super::{Shared, save};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
@@ -49,7 +49,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
-    let Some(weights) = path(&args.weights, &args.model)? else {
+    let Some(weights) = pretrained(&args.weights, &args.model)? else {
         return Err(Error::Usage(
             "a sweep compares pretrained with random weights; give a file to --weights".into(),
         ));

@@ -9,9 +9,10 @@ use super::cache::CacheArgs;
 use super::fitting::FittingArgs;
 use super::progress::Watch;
 use super::reporting::Reporting;
+use super::run_folder::RunFolder;
 use super::setup::SetupArgs;
 use super::tune::TuneArgs;
-use super::{Cli, Shared, presets, run_folder, weights};
+use super::{Cli, Shared, presets, weights};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
@@ -39,7 +40,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["data", "preset", "scenario", "out", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "FittingArgs", "Ranges", "TuneArgs"]
+        conflicts_with_all = ["data", "preset", "scenario", "out", "overwrite", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "FittingArgs", "Ranges", "TuneArgs"]
     )]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
@@ -58,6 +59,9 @@ pub struct Args {
     /// Folder for the checkpoints and the history [default: runs/DATA-MODEL-NUMBER]
     #[arg(long)]
     pub out: Option<PathBuf>,
+    /// Replace the run that --out holds
+    #[arg(long)]
+    pub overwrite: bool,
     /// Seconds after which the run is saved again; a crash loses no more than this
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     pub save_every: u64,
@@ -88,7 +92,7 @@ fn advised(args: &Args, data: &Path, shared: &Shared) -> Result<()> {
 }
 
 fn train(args: &Args, shared: &Shared) -> Result<()> {
-    let (mut session, mut store) = match (&args.resume, &args.data) {
+    let (mut session, mut store, _held) = match (&args.resume, &args.data) {
         (Some(folder), _) => resume(folder, shared)?,
         (None, Some(data)) => begin(args, data, shared)?,
         (None, None) => unreachable!("the parser asks for one of them"),
@@ -98,7 +102,10 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
     describe(shared, &session)?;
     let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
     let mut reporting = Reporting::new(&session, &mut watch)?;
-    let result = session.go(&mut store, &mut reporting);
+    let result = session.go_on_losing(&mut store, &mut reporting, |what| {
+        shared.say(format_args!("warning   {what}: going on from what was last saved"));
+        shared.open()
+    });
     let page = match &result {
         Ok(_) => reporting.finish(&session, store),
         Err(_) => reporting.write(),
@@ -108,7 +115,7 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
     finish(args, shared, &session, result).and(page)
 }
 
-fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store)> {
+fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, RunFolder)> {
     presets::describe(args.preset.as_deref(), args.scenario.as_deref(), shared);
     args.fitting.check()?;
     let (mut run, images) = args.setup.run(data, shared)?;
@@ -118,13 +125,13 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store)> 
     (run.save_every, run.tensorboard) = (args.save_every, args.tensorboard);
     let device = shared.open()?;
     let memory = shared.budget(&device);
+    args.setup.batch.settle(&mut run, device.caps(), memory, shared)?;
     let mut store = Store::new(device);
+    let folder = RunFolder::begin(args.out.as_deref(), data, &run.architecture.model, args.overwrite)?;
     for stage in &run.stages {
         args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;
     }
-    let name = run.architecture.model.clone();
-    let folder = || run_folder::make(args.out.as_deref(), data, &name);
-    let session = Session::begin(run, &images, &mut store, memory, folder)?;
+    let session = Session::begin(run, &images, &mut store, memory, &folder.path)?;
     if let Some(report) = &session.imported {
         weights::describe(shared, report, session.run.architecture.preprocessing)?;
     }
@@ -132,11 +139,12 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store)> 
         let steps = session.progress.in_stage.iteration;
         shared.say(format_args!("optimizer its state of {steps} steps comes along"));
     }
-    Ok((session, store))
+    Ok((session, store, folder))
 }
 
-fn resume(folder: &Path, shared: &Shared) -> Result<(Session, Store)> {
+fn resume(folder: &Path, shared: &Shared) -> Result<(Session, Store, RunFolder)> {
     let run = Run::read(folder)?;
+    let held = RunFolder::of(folder)?;
     let mut shared = shared.clone();
     if let (Some(place), "auto") = (&run.place, shared.adapter.as_str()) {
         shared.adapter = place.adapter.clone();
@@ -156,7 +164,7 @@ fn resume(folder: &Path, shared: &Shared) -> Result<(Session, Store)> {
             progress.in_epoch.place
         )),
     }
-    Ok((session, store))
+    Ok((session, store, held))
 }
 
 fn describe(shared: &Shared, session: &Session) -> Result<()> {
@@ -208,6 +216,10 @@ fn finish(args: &Args, shared: &Shared, session: &Session, result: Result<Histor
         Err(Error::Diverged(what)) if folder.join(BEST).exists() => {
             Err(Error::Diverged(format!("{what}\nthe best checkpoint so far is kept: {}", kept(BEST))))
         }
+        Err(Error::DeviceLost(what)) => Err(Error::DeviceLost(format!(
+            "{what}, and again after it was opened anew; go on with: frostline train --resume {}",
+            folder.display()
+        ))),
         Err(Error::Interrupted(what)) if folder.join(LAST).exists() => Err(Error::Interrupted(format!(
             "{what}, saved; go on with: frostline train --resume {}",
             folder.display()

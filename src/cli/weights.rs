@@ -38,20 +38,20 @@ impl WeightsArgs {
     /// A file that is not there, or that was never fetched.
     pub fn resolve(&self, model: &str) -> Result<Option<Pretrained>> {
         let by = self.by_name.then_some(By::Name);
-        let found = path(&self.weights, model)?;
-        Ok(found.map(|path| Pretrained { path, by, skip_mismatch: self.skip_mismatch }))
+        let found = pretrained(&self.weights, model)?;
+        Ok(found.map(|found| Pretrained { by, skip_mismatch: self.skip_mismatch, ..found }))
     }
 }
 
-/// The file that `text` names for `model`: a path, `imagenet`, or `none`.
+/// The weights that `text` names for `model`: a file, `imagenet`, or `none` for random values.
 ///
 /// # Errors
 /// A file that is not there, or that was never fetched.
-pub fn path(text: &str, model: &str) -> Result<Option<PathBuf>> {
+pub fn pretrained(text: &str, model: &str) -> Result<Option<Pretrained>> {
     match text {
         "none" => Ok(None),
-        "imagenet" => imagenet(model).map(Some),
-        _ if Path::new(text).is_file() => Ok(Some(PathBuf::from(text))),
+        "imagenet" => Ok(Some(Pretrained::new(&imagenet(model)?))),
+        _ if Path::new(text).is_file() => Ok(Some(Pretrained::new(Path::new(text)))),
         _ => Err(Error::Usage(format!(
             "no weight file {text}; give a .safetensors or Keras file, --weights imagenet for what 'frostline fetch' \
              brought, or --weights none to start from random values"

@@ -319,7 +319,10 @@ impl Batches {
                     batch.labels.push(self.source.split.class(index as usize));
                     batch.indices.push(index);
                 }
-                Err(error) if self.strict => return Err(error),
+                Err(error) if self.strict => {
+                    let what = format!("{error}; --strict refuses it: mend it, or leave --strict out");
+                    return Err(Error::Usage(what));
+                }
                 Err(error) => self.source.unreadable().add(index, &error),
             }
         }

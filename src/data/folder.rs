@@ -88,7 +88,10 @@ impl Split {
         let strangers: Vec<&String> = found.classes.iter().filter(|c| !classes.contains(c)).collect();
         if !strangers.is_empty() {
             let (strangers, known) = (quoted(strangers), quoted(classes));
-            return Err(Error::data(folder, format!("unknown classes {strangers}; the model knows {known}")));
+            return Err(Error::data(
+                folder,
+                format!("unknown classes {strangers}; the model knows {known}: name the folders so"),
+            ));
         }
         found.require_images(folder)?;
         let id_of = |name: &String| classes.iter().position(|c| c == name).unwrap_or_default() as u32;

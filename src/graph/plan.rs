@@ -77,7 +77,11 @@ pub struct Memory {
 
 impl Memory {
     pub fn total(&self) -> u64 {
-        self.parameters + self.optimizer_state + self.constants + self.inputs + self.slots
+        self.parameters + self.beside_parameters()
+    }
+
+    pub fn beside_parameters(&self) -> u64 {
+        self.optimizer_state + self.constants + self.inputs + self.slots
     }
 }
 

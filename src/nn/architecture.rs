@@ -193,7 +193,8 @@ impl Head {
 
     fn check(&self, dropouts: &[f32]) -> Result<()> {
         if self.classes < 2 {
-            return Err(Error::Usage(format!("{} classes; a classifier needs at least two", self.classes)));
+            let what = format!("{} classes: a classifier tells two or more apart", self.classes);
+            return Err(Error::Usage(what));
         }
         if self.hidden.contains(&0) {
             return Err(Error::Usage("--head has a layer of 0 units; give each at least one".into()));
@@ -205,7 +206,8 @@ impl Head {
             return Err(Error::Usage(what));
         }
         if let Some(wrong) = dropouts.iter().find(|dropout| !(0.0..1.0).contains(*dropout)) {
-            return Err(Error::Usage(format!("--dropout {wrong} is outside of 0 to 1 (1 excluded)")));
+            let what = format!("--dropout {wrong}: give a share from 0 up to, not including, 1, such as 0.5");
+            return Err(Error::Usage(what));
         }
         Ok(())
     }

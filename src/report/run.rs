@@ -8,7 +8,6 @@ use crate::report::sections::setting::Fact;
 use crate::report::sections::summary::{Figure, Summary};
 use crate::report::sections::{curves::Curves, freeze, receipt::Receipt, shares::Share};
 use crate::study::explain::{self, Explanation, thousands};
-use crate::train::pretrained::Pretrained;
 use crate::train::run::Start;
 use crate::train::shares::Shares;
 use crate::train::{EpochRow, History, Run, Stage};
@@ -181,7 +180,8 @@ fn rungs(choices: &Choices) -> String {
 fn start(start: &Start) -> String {
     match start {
         Start::Random => "random".to_owned(),
-        Start::Weights(Pretrained { path, .. }) | Start::Checkpoint(path) => path.display().to_string(),
+        Start::Weights(weights) => weights.path.display().to_string(),
+        Start::Checkpoint(path) => path.display().to_string(),
     }
 }
 

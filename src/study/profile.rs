@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::data::order;
 use crate::error::Result;
 use crate::graph::draft::Owner;
+use crate::graph::plan::owner_name;
 use crate::graph::watch::Timed;
 use crate::graph::{Graph, Node, ParamId};
 use crate::ops::Part;
@@ -171,6 +172,9 @@ impl<'a> Run<'a> {
 fn layers(graph: &Graph, timed: &[Timed], samples: &[usize], states: usize) -> Vec<Layer> {
     let named = |node: &Node| Layer { name: node.name.clone(), parts: Default::default() };
     let mut layers: Vec<Layer> = graph.nodes.iter().map(named).collect();
+    if timed.iter().any(|one| one.owner == Owner::Trained) {
+        layers.push(Layer { name: owner_name(graph, Owner::Trained).to_owned(), parts: Default::default() });
+    }
     for one in timed {
         let spent = &mut layers[layer_of(graph, one.owner)].parts[one.part as usize];
         spent.seconds += one.span.seconds;
@@ -197,7 +201,7 @@ fn cost(graph: &Graph, node: &Node, part: Part, n: usize, states: usize) -> Cost
     sum
 }
 
-/// The node whose work it is: updates belong to the layer of their parameter.
+/// The place of the layer whose work it is: updates belong to that of their parameter, joint work comes behind all.
 fn layer_of(graph: &Graph, owner: Owner) -> usize {
     match owner {
         Owner::Node(node) => node.0,
@@ -205,14 +209,16 @@ fn layer_of(graph: &Graph, owner: Owner) -> usize {
             let owns = |node: &Node| node.params.contains(&param);
             graph.nodes.iter().position(owns).expect("every parameter has a layer")
         }
-        // Joint work waits for the last gradient: that of the first layer that trains.
-        Owner::Trained => graph.nodes.iter().position(|node| graph.trains(node)).expect("something trains"),
+        Owner::Trained => graph.nodes.len(),
     }
 }
 
 fn dispatch(graph: &Graph, timed: Timed) -> Dispatch {
     Dispatch {
-        layer: graph.nodes[layer_of(graph, timed.owner)].name.clone(),
+        layer: match timed.owner {
+            Owner::Trained => owner_name(graph, timed.owner).to_owned(),
+            owner => graph.nodes[layer_of(graph, owner)].name.clone(),
+        },
         part: timed.part,
         kernel: timed.kernel,
         start: timed.span.start,

@@ -1,6 +1,6 @@
 //! Features in a file: what a prefix makes of a folder of images, written once and trained on later.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -22,18 +22,18 @@ pub struct Origin {
     /// Maps were averaged over their pixels.
     pub pooled: bool,
     /// The base's weights; `None` for random ones under `seed`.
-    pub weights: Option<PathBuf>,
+    pub weights: Option<Pretrained>,
     pub seed: u64,
     /// The version of the program that wrote it.
     pub version: String,
 }
 
 impl Origin {
-    pub fn new(architecture: &Architecture, pooled: bool, weights: Option<&Path>, seed: u64) -> Origin {
+    pub fn new(architecture: &Architecture, pooled: bool, weights: Option<Pretrained>, seed: u64) -> Origin {
         Origin {
             architecture: architecture.clone(),
             pooled,
-            weights: weights.map(Path::to_path_buf),
+            weights,
             seed,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
@@ -44,9 +44,10 @@ impl Origin {
     /// # Errors
     /// The file is where it was no longer.
     pub fn start(&self) -> Result<Start> {
-        let Some(path) = &self.weights else { return Ok(Start::Random) };
-        let found = path.canonicalize().map_err(Error::io("find the weights of these features in", path))?;
-        Ok(Start::Weights(Pretrained::new(&found)))
+        let Some(weights) = &self.weights else { return Ok(Start::Random) };
+        let path = weights.path.canonicalize();
+        let path = path.map_err(Error::io("find the weights of these features in", &weights.path))?;
+        Ok(Start::Weights(Pretrained { path, ..weights.clone() }))
     }
 
     /// How a head on these features pools, where it would rather do as `asked`.

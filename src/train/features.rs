@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::data::augmentation::Augmentation;
 use crate::data::draw::Draw;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, unknown};
 use crate::graph::draft::Role;
 use crate::graph::fit::fit_beside;
 use crate::graph::{Graph, Param, Program, Settings, Store, ValueId};
@@ -30,6 +30,17 @@ pub struct Extractor {
     batch: usize,
 }
 
+/// What to plan for a prefix that is run for its value `name`.
+///
+/// # Errors
+/// No value of this name.
+pub fn settings(prefix: &Graph, name: &str, batch: usize) -> Result<Settings> {
+    let known: Vec<&str> = prefix.values.iter().map(|value| value.name.as_str()).collect();
+    let value = prefix.find(name).ok_or_else(|| unknown("layer", name, &known))?;
+    let outputs = vec![Role::Activation(prefix.root(value, false))];
+    Ok(Settings { batch, outputs, ..Settings::default() })
+}
+
 impl Extractor {
     /// Binds `prefix` for batches of at most `batch`, reading out the value `name`.
     ///
@@ -42,12 +53,10 @@ impl Extractor {
         batch: usize,
         memory: u64,
     ) -> Result<Extractor> {
-        let known: Vec<&str> = prefix.values.iter().map(|value| value.name.as_str()).collect();
-        let value = prefix.find(name).ok_or_else(|| crate::error::unknown("layer", name, &known))?;
-        let output = Role::Activation(prefix.root(value, false));
+        let settings = settings(prefix, name, batch)?;
+        let (value, output) = (prefix.find(name).expect("it has settings"), settings.outputs[0]);
         let input = prefix.inputs().next();
         let input = input.ok_or_else(|| Error::Usage("this graph has no input".into()))?;
-        let settings = Settings { batch, outputs: vec![output], ..Settings::default() };
         let plan = fit_beside(prefix, store, settings, memory)?;
         let batch = plan.settings.batch;
         let shape = prefix.values[value.0].shape.dims()[1..].to_vec();

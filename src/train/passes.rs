@@ -7,7 +7,7 @@ use crate::data::augmentation::Augmentation;
 use crate::error::{Error, Result};
 use crate::gpu::{Caps, Device, ReadBack};
 use crate::graph::draft::Role;
-use crate::graph::fit::{fit_beside, largest};
+use crate::graph::fit::{fit, fit_beside, largest};
 use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId, program};
 use crate::nn::network::Ends;
 use crate::ops::Now;
@@ -196,8 +196,23 @@ fn settings(ends: Ends, batch: usize, rule: Option<RuleRef>) -> Settings {
 /// # Errors
 /// A graph without a loss, or a sample that no adapter like this one holds.
 pub fn least_evaluation(graph: &Graph, store: &Store) -> Result<u64> {
-    let plan = Plan::new(graph, store.device().caps(), settings(ends(graph)?, 1, None))?;
-    Ok(program::allocates(graph, &plan, store))
+    Ok(program::allocates(graph, &plan_evaluation(graph, store.device().caps())?, store))
+}
+
+/// The plan of evaluating one sample at a time. No device.
+///
+/// # Errors
+/// A graph without a loss, or a sample that no adapter like this one holds.
+pub fn plan_evaluation(graph: &Graph, caps: &Caps) -> Result<Plan> {
+    Plan::new(graph, caps, settings(ends(graph)?, 1, None))
+}
+
+/// The plan of a training step over `batch` samples within `memory` bytes, in one pass or several. No device.
+///
+/// # Errors
+/// Not even one sample fits, with the cure.
+pub fn plan_step(graph: &Graph, caps: &Caps, rule: RuleRef, batch: usize, memory: u64) -> Result<Plan> {
+    fit(graph, caps, settings(ends(graph)?, batch, Some(rule)), memory)
 }
 
 /// The largest batch, `most` at most, whose training step runs in one pass within `memory` bytes. No device.

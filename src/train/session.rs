@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::data::batches::Loader;
 use crate::data::folder::Dataset;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::gpu::Device;
 use crate::graph::{Graph, Store};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::feature_cache::FeatureCache;
@@ -52,7 +53,7 @@ impl Observer for () {}
 impl Watcher for () {}
 
 impl Session {
-    /// Begins a run: fills the store, and writes the settings into the folder that `folder` makes once all else is well.
+    /// Begins a run: fills the store, and once all is well writes the settings into `folder`.
     ///
     /// # Errors
     /// The weights cannot be read, or the folder cannot be written.
@@ -61,14 +62,13 @@ impl Session {
         data: &Dataset,
         store: &mut Store,
         memory: u64,
-        folder: impl FnOnce() -> Result<PathBuf>,
+        folder: &Path,
     ) -> Result<Session> {
         let imported = setup::fill(&run, store)?;
         let progress = setup::progress(&run, store)?;
         run.place = Some(Place::of(store, memory));
-        let folder = folder()?;
-        run.write(&folder)?;
-        Ok(Session { imported, ..Session::new(run, data, &folder, progress)? })
+        run.write(folder)?;
+        Ok(Session { imported, ..Session::new(run, data, folder, progress)? })
     }
 
     /// Takes up the run in `folder` where it was last saved, or at its beginning where it never was.
@@ -135,6 +135,27 @@ impl Session {
             keep_parameters(&checkpoint.network()?.graph, store);
         }
         Ok(self.progress.history.clone())
+    }
+
+    /// As [`Session::go`], on one more device where the first is lost: the run goes on from what was last saved. `reopen`
+    /// is told what happened, and opens it.
+    ///
+    /// # Errors
+    /// As [`Session::go`]; a second loss is an error.
+    pub fn go_on_losing(
+        &mut self,
+        store: &mut Store,
+        watcher: &mut dyn Watcher,
+        reopen: impl FnOnce(&Error) -> Result<Arc<Device>>,
+    ) -> Result<History> {
+        match self.go(store, watcher) {
+            Err(lost @ Error::DeviceLost(_)) => {
+                *store = Store::new(reopen(&lost)?);
+                *self = Session::resume(&self.folder, store)?;
+                self.go(store, watcher)
+            }
+            result => result,
+        }
     }
 
     fn stage(&mut self, stage: &Stage, store: &mut Store, watcher: &mut dyn Watcher) -> Result<()> {

@@ -92,6 +92,17 @@ pub fn loaders(run: &Run, data: &Dataset) -> Result<Vec<Arc<Loader>>> {
     [&data.train, &data.val].into_iter().filter(|split| !split.is_empty()).map(load).collect()
 }
 
+/// The fixed draws of augmentation that the run asks for.
+pub fn variants(run: &Run) -> Option<Variants> {
+    let count = run.cache_augment.filter(|count| *count > 0 && !run.augmentation.is_none())?;
+    Some(Variants { augmentation: run.augmentation.clone(), seed: run.seed as u32, count })
+}
+
+/// Images that a frozen part would run over, each variant counted.
+pub fn images(run: &Run) -> usize {
+    run.data.train * variants(run).map_or(1, |variants| variants.count) + run.data.val
+}
+
 /// What trains above the frozen part, and its samples; the frozen part runs once per image, where there is one worth it.
 ///
 /// # Errors
@@ -105,13 +116,7 @@ pub fn stage(
     mut features: impl FnMut(usize, usize),
 ) -> Result<Staged<'static>> {
     let samples = |loader: &Arc<Loader>| ImageSamples(loader.clone());
-    let variants = run.cache_augment.filter(|count| *count > 0 && !run.augmentation.is_none());
-    let variants = variants.map(|count| Variants {
-        augmentation: run.augmentation.clone(),
-        seed: run.seed as u32,
-        count,
-    });
-    let images = run.data.train * variants.as_ref().map_or(1, |variants| variants.count) + run.data.val;
+    let (variants, images) = (variants(run), images(run));
     let staging = Staging { batch: run.batch, memory: run.memory(), cache: cache.cloned(), variants };
     let (train, val) = (samples(&loaders[0]), loaders.get(1).map(samples));
     transfer::stage(graph, store, train, val, &staging, |done| features(done, images))

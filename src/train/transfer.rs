@@ -28,12 +28,8 @@ pub struct Parts {
 impl Parts {
     /// Cuts `graph` at the first trainable or stochastic layer, if that leaves a frozen layer with parameters whose
     /// results over all `samples` take less than 4 GiB, and less than half of `memory` where the device shares it.
-    pub fn of(graph: &Graph, samples: usize, caps: &Caps, memory: u64) -> Parts {
-        Parts::with(graph, samples, None, caps, memory)
-    }
-
-    /// As [`Parts::of`], where the draws of augmentation may be fixed: `samples` counts every variant.
-    fn with(graph: &Graph, samples: usize, variants: Option<&Variants>, caps: &Caps, memory: u64) -> Parts {
+    /// `variants` are the fixed draws of augmentation, where there are any; then `samples` counts every variant.
+    pub fn of(graph: &Graph, samples: usize, variants: Option<&Variants>, caps: &Caps, memory: u64) -> Parts {
         let most = if caps.shares_memory() { MOST_FEATURES.min(memory / 2) } else { MOST_FEATURES };
         match worth_caching(graph, samples, variants, most) {
             Err(why) => Parts { cut: None, why, feature_bytes: 0, memory },
@@ -133,7 +129,7 @@ pub fn stage<'a>(
     let variants = staging.variants.as_ref();
     let copies = variants.map_or(1, |variants| variants.count.max(1));
     let samples = train.len() * copies + val.as_ref().map_or(0, |val| val.len());
-    let parts = Parts::with(graph, samples, variants, store.device().caps(), staging.memory);
+    let parts = Parts::of(graph, samples, variants, store.device().caps(), staging.memory);
     let memory = parts.memory;
     let Some(cut) = parts.cut else {
         let val = val.map(|val| Box::new(val) as Box<dyn Samples>);

@@ -9,7 +9,6 @@
 
 mod features;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -18,6 +17,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, unknown};
 use crate::graph::fit::fit;
 use crate::graph::{Graph, Settings, Store};
+use crate::nn::init::Random;
 use crate::nn::network::{Ends, LABELS, LOSS, WEIGHTS};
 use crate::nn::{Architecture, Freeze, Network, init};
 use crate::ops::dense::Dense;
@@ -43,7 +43,7 @@ pub struct FreezePoints<'a> {
     pub train: &'a dyn Samples,
     pub val: &'a dyn Samples,
     /// Pretrained weights of the base.
-    pub weights: &'a Path,
+    pub weights: &'a Pretrained,
     pub seeds: u64,
     /// Epochs of fine-tuning; 0 leaves the fine-tuned runs out.
     pub epochs: usize,
@@ -138,7 +138,7 @@ impl FreezePoints<'_> {
     /// No sample is readable, or the device.
     pub fn estimate(&self, store: &mut Store) -> Result<f64> {
         let network = self.network(NOTHING)?;
-        initialise(&network, None, store, init::Random::new(0))?;
+        initialise(&network, None, store, Random::new(0))?;
         let mut taps = Taps::new(&network, store, &self.points, self.batch, self.memory)?;
         let Some(batch) = self.train.in_order()?.next() else { return Ok(0.0) };
         let batch = batch?;
@@ -177,12 +177,7 @@ impl FreezePoints<'_> {
         for seed in 0..self.seeds {
             if features.is_none() || origin == Origin::Random {
                 let network = self.network(NOTHING)?;
-                initialise(
-                    &network,
-                    self.file(origin).map(Pretrained::new).as_ref(),
-                    store,
-                    init::Random::new(seed),
-                )?;
+                initialise(&network, self.file(origin), store, Random::new(seed))?;
                 let mut taps = Taps::new(&network, store, &self.points, self.batch, self.memory)?;
                 features = Some((taps.collect(self.train)?, taps.collect(self.val)?));
             }
@@ -215,12 +210,7 @@ impl FreezePoints<'_> {
         let logits = network.logits();
         let mut staged: Option<Staged> = None;
         for (seed, head) in (0..).zip(heads) {
-            initialise(
-                &network,
-                self.file(origin).map(Pretrained::new).as_ref(),
-                store,
-                init::Random::new(seed),
-            )?;
+            initialise(&network, self.file(origin), store, Random::new(seed))?;
             let kernel = format!("{logits}/kernel");
             // A head that was trained on another layer's features does not fit this base; then it starts at random.
             if store.read(&kernel)?.len() == head.kernel.len() {
@@ -228,9 +218,8 @@ impl FreezePoints<'_> {
                 store.write(&format!("{logits}/bias"), &head.bias)?;
             }
             if staged.is_none() || origin == Origin::Random {
-                let val = Some(self.val);
                 let staging = Staging { batch: self.batch, memory: self.memory, cache: None, variants: None };
-                staged = Some(stage(&network.graph, store, self.train, val, &staging, |_| ())?);
+                staged = Some(stage(&network.graph, store, self.train, Some(self.val), &staging, |_| ())?);
             }
             let parts = staged.as_ref().expect("staged above");
             let samples = (&*parts.train, parts.val.as_deref().expect("validation samples were given"));
@@ -241,7 +230,7 @@ impl FreezePoints<'_> {
         Ok(())
     }
 
-    fn file(&self, origin: Origin) -> Option<&Path> {
+    fn file(&self, origin: Origin) -> Option<&Pretrained> {
         (origin == Origin::Pretrained).then_some(self.weights)
     }
 
