@@ -77,7 +77,7 @@ pub fn apply(
     let mut network = checkpoint.network()?;
     network.graph.set_trainable(|_| false);
     let mut options = Options::square(checkpoint.architecture.input[0] as u32, batch.max(1));
-    options.strict = strict;
+    (options.strict, options.decode.filter) = (strict, checkpoint.resize);
     let loader = Arc::new(Loader::new(split, options)?);
     let device = shared.open()?;
     let memory = shared.budget(&device);

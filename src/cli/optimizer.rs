@@ -19,7 +19,7 @@ pub struct OptimizerArgs {
     #[arg(long)]
     pub nesterov: bool,
     /// Decoupled: each step takes this share, times the learning rate, off each weight
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, allow_negative_numbers = true)]
     pub weight_decay: f32,
     /// Keras 2's decay: step t takes lr / (1 + DECAY * t)
     #[arg(long, value_name = "DECAY", default_value_t = 0.0)]
@@ -49,6 +49,11 @@ impl OptimizerArgs {
     /// An unknown rule, or a setting that makes no sense.
     pub fn check(&self) -> Result<()> {
         self.rule()?;
+        if let Some(momentum) = self.momentum.filter(|momentum| !(0.0..1.0).contains(momentum)) {
+            return Err(Error::Usage(format!(
+                "--momentum {momentum} is outside of 0 to 1 (1 excluded); try 0.9"
+            )));
+        }
         match self.lr.is_finite() && self.lr > 0.0 {
             true => Ok(()),
             false => Err(Error::Usage(format!("--lr {} is not a positive number; try 0.001", self.lr))),

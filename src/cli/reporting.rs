@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::data::decode::{self, Decoder};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::report::Picture;
 use crate::report::judge::Judged;
 use crate::report::page::{FILE, Report};
 use crate::report::sections::samples::Sample;
+use crate::study::show::{Method, gradcam};
 use crate::train::augment::preview;
 use crate::train::evaluate::evaluate;
 use crate::train::keeper::BEST;
@@ -110,7 +111,13 @@ fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
     let samples = ImageSamples(loader.clone());
     let found = evaluate(&network.graph, &mut store, &samples, run.batch, run.memory())?;
     let side = run.architecture.input[0] as u32;
-    Judged::of(&found, &run.data.classes, (loader, &run.data.path), side).map(Some)
+    let attention = |pixels: &[u8]| match gradcam(&network, &mut store, pixels, None, None, Method::GradCam) {
+        Ok(seen) => Ok(Some(Picture::new(seen.overlay.as_raw(), side, side))),
+        // A network without convolutions looks at nothing in particular.
+        Err(Error::Usage(_)) => Ok(None),
+        Err(error) => Err(error),
+    };
+    Judged::of(&found, &run.data.classes, (loader, &run.data.path), side, attention).map(Some)
 }
 
 impl Observer for Reporting<'_> {

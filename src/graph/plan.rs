@@ -224,16 +224,21 @@ fn place(
 
 fn check_limits(graph: &Graph, caps: &Caps, settings: &Settings, draft: &Draft) -> Result<()> {
     let mut bound = vec![0u64; draft.tensors.len()];
+    let mut user = vec![""; draft.tensors.len()];
     for step in draft.body.iter().chain(&draft.updates) {
         for (binding, &t) in step.step.bindings.iter().zip(&step.tensors) {
             let bytes = binding.window.as_ref().map_or(draft.tensors[t].bytes, |w| w.end - w.start);
             bound[t] = bound[t].max(bytes);
+            user[t] = owner_name(graph, step.owner);
         }
     }
-    for (tensor, bound) in draft.tensors.iter().zip(bound) {
+    for ((tensor, bound), user) in draft.tensors.iter().zip(bound).zip(user) {
         let refuse = |needed, limit_name, limit| {
             Err(Error::TooLarge {
-                what: describe(graph, tensor.role, settings.batch),
+                what: match tensor.role {
+                    Role::Scratch(..) => format!("scratch memory of {user}"),
+                    role => describe(graph, role, settings.batch),
+                },
                 needed,
                 limit_name,
                 limit,

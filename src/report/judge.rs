@@ -26,27 +26,30 @@ const GUESSES: usize = 5;
 const LOSSES: usize = 12;
 
 impl Judged {
-    /// What `found` says of the images of `loader`, which lie in `folder`; the worst are shown at `side` pixels.
+    /// What `found` says of the images of `loader`, which lie in `folder`; the worst are shown at `side` pixels, and
+    /// beside each what `attention` makes of its pixels (side, side, 3): where the network looked.
     ///
     /// # Errors
-    /// `side` is no size for an image.
+    /// `side` is no size for an image, or `attention` fails.
     pub fn of(
         found: &Evaluation,
         classes: &[String],
         (loader, folder): (&Loader, &Path),
         side: u32,
+        mut attention: impl FnMut(&[u8]) -> Result<Option<Picture>>,
     ) -> Result<Judged> {
         let scores = Scores::of(found, classes, GUESSES, LOSSES);
         let decoder = Decoder::new(decode::Options::square(side))?;
-        let loss = |scores: &TopLoss| {
+        let mut loss = |scores: &TopLoss| -> Result<Loss> {
             let path = loader.path(scores.index);
             // An image that can no longer be read is named without its picture.
             let pixels = decoder.decode(&path).ok();
-            let picture = pixels.map(|pixels| Picture::new(&pixels, side, side));
+            let picture = pixels.as_ref().map(|pixels| Picture::new(pixels, side, side));
+            let overlay = pixels.map_or(Ok(None), |pixels| attention(&pixels))?;
             let path = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
-            Loss { scores: scores.clone(), path, picture, overlay: None }
+            Ok(Loss { scores: scores.clone(), path, picture, overlay })
         };
-        let losses = scores.top_losses.iter().map(loss).collect();
+        let losses = scores.top_losses.iter().map(&mut loss).collect::<Result<_>>()?;
         let on = format!(
             "{} images that were not trained on: {:.1} % right.",
             scores.images,

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::graph::store::state_name;
 use crate::graph::{Param, Store};
@@ -27,6 +28,9 @@ pub struct Checkpoint {
     pub architecture: Architecture,
     /// Names in the order of the logits; empty where the file does not say.
     pub classes: Vec<String>,
+    /// How its images came to the input's size.
+    #[serde(default)]
+    pub resize: Filter,
     /// Epochs trained, and the metrics of the epoch that this is.
     pub epoch: usize,
     pub val_acc: Option<f64>,
@@ -39,6 +43,7 @@ impl Checkpoint {
         Checkpoint {
             architecture: architecture.clone(),
             classes: classes.to_vec(),
+            resize: Filter::default(),
             epoch: 0,
             val_acc: None,
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -48,6 +48,7 @@ impl<'a> Keeper<'a> {
         Checkpoint {
             epoch: row.map_or(0, |row| row.epoch),
             val_acc: row.and_then(|row| row.val_acc),
+            resize: self.run.data.resize,
             ..Checkpoint::new(&self.run.architecture, &self.run.data.classes)
         }
     }
