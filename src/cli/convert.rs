@@ -7,9 +7,11 @@ use crate::error::Result;
 use crate::train::convert::convert;
 use crate::weights;
 
-/// Example: frostline convert runs/clipart8-vgg16-1/best.safetensors model.keras
 #[derive(Debug, clap::Args)]
-#[command(name = "convert")]
+#[command(
+    name = "convert",
+    after_help = "Example: frostline convert runs/clipart8-vgg16-1/best.safetensors model.keras"
+)]
 pub struct Args {
     /// safetensors (torchvision's too), Keras .keras, .weights.h5 or .h5, or .npz
     #[arg(value_name = "IN")]

@@ -9,8 +9,8 @@ use super::Shared;
 use crate::error::Result;
 use crate::weights::fetch::fetch;
 
-/// Example: frostline fetch vgg19
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline fetch vgg19")]
 pub struct Args {
     /// vgg16 or vgg19
     pub model: String,

@@ -12,8 +12,8 @@ use crate::weights::known::{Known, by_md5, md5_of};
 use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Source};
 
-/// Example: frostline inspect model.keras
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline inspect model.keras")]
 pub struct Args {
     /// safetensors, Keras .keras, .weights.h5 or .h5, or .npz
     pub file: PathBuf,

@@ -14,8 +14,10 @@ use crate::weights::import::import;
 use crate::weights::map::{By, Wanted};
 use clap::Subcommand;
 
-/// Example: frostline show gradcam examples/clipart8/val/bird/*.jpg --from runs/clipart/best.safetensors --out look.png
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline show gradcam examples/clipart8/val/bird/*.jpg --from runs/clipart/best.safetensors --out look.png"
+)]
 pub struct Args {
     #[command(subcommand)]
     pub what: What,

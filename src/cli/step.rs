@@ -13,8 +13,10 @@ use crate::study::show::shades::enlarged;
 use crate::study::trace::{BINS, Stop, Way, first_nan, trace};
 use crate::train::{ImageSamples, Samples};
 
-/// Example: frostline step examples/clipart8 --batch 8 --freeze block4_pool --layer block5_conv1 --backward --image d_y.png
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: frostline step examples/clipart8 --batch 8 --freeze block4_pool --layer block5_conv1 --backward --image d_y.png"
+)]
 pub struct Args {
     /// DATA/train/CLASS/* or DATA/CLASS/*; the batch is its first images in the order of the seed
     pub data: PathBuf,

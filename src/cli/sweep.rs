@@ -17,8 +17,8 @@ use crate::report::svg::standalone;
 use crate::study::sweep::{FreezePoints, Run, spread};
 use crate::train::{ImageSamples, interrupt};
 
-/// Example: frostline sweep examples/clipart8 --model vgg16 --out runs/sweep
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline sweep examples/clipart8 --model vgg16 --out runs/sweep")]
 pub struct Args {
     /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
     pub data: PathBuf,
