@@ -81,7 +81,6 @@ fn full() -> Report {
         shares: vec![shares::Share { name: "epoch 1".into(), input: 1.0, host: 1.0, device: 2.0 }],
         samples: vec![samples::Sample { picture, class: EVIL.into() }],
         receipt: receipt::Receipt { facts: vec![fact(EVIL)], hashes: vec![(0, "c0ffee".into())] },
-        ..Report::default()
     }
 }
 

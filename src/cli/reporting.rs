@@ -74,7 +74,7 @@ impl<'a> Reporting<'a> {
 
 /// The first images to train on, behind their augmentation; none where nothing augments.
 fn augmented(session: &Session, store: &mut Store) -> Result<Vec<Sample>> {
-    let (run, loader) = (&session.run, &session.loaders[0]);
+    let (run, Some(loader)) = (&session.run, session.loaders.first()) else { return Ok(Vec::new()) };
     if run.augmentation.is_none() {
         return Ok(Vec::new());
     }

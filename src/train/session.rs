@@ -151,7 +151,8 @@ impl Session {
         match self.go(store, watcher) {
             Err(lost @ Error::DeviceLost(_)) => {
                 *store = Store::new(reopen(&lost)?);
-                *self = Session::resume(&self.folder, store)?;
+                let resumed = Session::resume(&self.folder, store)?;
+                *self = Session { cache: self.cache.take(), ..resumed };
                 self.go(store, watcher)
             }
             result => result,

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn only_what_is_beyond_the_noise_counts() {
         let old = record("a", [9.0, 10.0, 12.0]);
-        let verdict_of = |times| compare(&[old.clone()], &[record("a", times)])[0].verdict;
+        let verdict_of = |times| compare(std::slice::from_ref(&old), &[record("a", times)])[0].verdict;
         assert_eq!(verdict_of([12.0, 14.0, 15.0]), Verdict::Slower);
         assert_eq!(verdict_of([9.5, 14.0, 15.0]), Verdict::Same, "some runs were as fast as before");
         assert_eq!(verdict_of([10.1, 11.0, 15.0]), Verdict::Same, "some old runs were as slow");

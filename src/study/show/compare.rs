@@ -19,6 +19,9 @@ pub struct Drift {
     pub cosine: f64,
 }
 
+/// A parameter's name and its values.
+pub type Named = (String, Vec<f32>);
+
 /// How far each parameter is from a to b; both are (name, values), those of a network in its order.
 ///
 /// ```
@@ -30,14 +33,14 @@ pub struct Drift {
 ///
 /// # Errors
 /// They do not hold the same parameters in the same shapes.
-pub fn drift(a: &[(String, Vec<f32>)], b: &[(String, Vec<f32>)]) -> Result<Vec<Drift>> {
+pub fn drift(a: &[Named], b: &[Named]) -> Result<Vec<Drift>> {
     let same = a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && a.1.len() == b.1.len());
     if !same {
         return Err(Error::Usage(
             "the two checkpoints have different layers; compare two of one architecture".into(),
         ));
     }
-    let row = |((name, a), (_, b)): (&(String, Vec<f32>), &(String, Vec<f32>))| {
+    let row = |((name, a), (_, b)): (&Named, &Named)| {
         let dot =
             |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();
         let moved: f64 = a.iter().zip(b).map(|(&a, &b)| (f64::from(b) - f64::from(a)).powi(2)).sum();
