@@ -10,8 +10,6 @@ struct P {
     rate: f32,
     decay: f32,
     limit: f32,
-    b1: f32,
-    b2: f32,
     rest1: f32, // 1 - b1, from f64
     rest2: f32, // 1 - b2, from f64
     rest1_t: f32, // 1 - b1^t, from f64
@@ -37,8 +35,9 @@ struct Moved {
 fn adam(before: vec4f, d: vec4f, mean: vec4f, square: vec4f) -> Moved {
     let g = clipped(d, p.limit);
     let a = p.rate * sqrt(p.rest2_t) / p.rest1_t;
-    let m = p.b1 * mean + p.rest1 * g;
-    let v = p.b2 * square + p.rest2 * g * g;
+    // Not b1 * mean + ...: that the two shares add up to 1 would be lost in the rounding of b1.
+    let m = mean + p.rest1 * (g - mean);
+    let v = square + p.rest2 * (g * g - square);
     return Moved(decayed(before, p.decay, p.rate) - a * m / (sqrt(v) + p.epsilon), m, v);
 }
 

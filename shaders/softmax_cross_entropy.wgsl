@@ -50,27 +50,6 @@ fn max_over_group(local: u32, value: f32) -> f32 {
     return largest;
 }
 
-// exp(x) for x <= 0 to the last digit or two; drivers may be off by more, and Adam makes a gradient's digits its own.
-// Source: Cephes expf (Moshier 1989).
-fn exact_exp(x: f32) -> f32 {
-    if (x < -87.0) { return 0.0; }
-    let n = round(x * 1.4426950408889634);
-    let r = (x - n * 0.693359375) + n * 2.12194440e-4;
-    var y = 1.9875691500e-4 * r + 1.3981999507e-3;
-    y = y * r + 8.3334519073e-3;
-    y = y * r + 4.1665795894e-2;
-    y = y * r + 1.6666665459e-1;
-    y = y * r + 5.0000001201e-1;
-    y = y * r * r + r + 1.0;
-    return y * bitcast<f32>((i32(n) + 127) << 23u);
-}
-
-// log(x) for 1 <= x: a step of Newton's on the driver's.
-fn exact_log(x: f32) -> f32 {
-    let y = log(x);
-    return y + (x * exact_exp(-y) - 1.0);
-}
-
 fn goal(sample: u32, class_id: u32) -> f32 {
     var label = 0.0;
     if (p.soft == 1u) {
@@ -95,13 +74,13 @@ fn forward(
     for (var j = local; j < k; j += SIZE) { largest = max(largest, x[row + j]); }
     largest = max_over_group(local, largest);
     var sum = 0.0;
-    for (var j = local; j < k; j += SIZE) { sum += exact_exp(x[row + j] - largest); }
+    for (var j = local; j < k; j += SIZE) { sum += exp(x[row + j] - largest); }
     sum = sum_over_group(local, sum);
-    let log_sum = exact_log(sum);
+    let log_sum = log(sum);
     var loss = 0.0;
     for (var j = local; j < k; j += SIZE) {
         let logit = x[row + j] - largest;
-        probabilities[probabilities_at + sample * p.k + j] = exact_exp(logit) / sum;
+        probabilities[probabilities_at + sample * p.k + j] = exp(logit) / sum;
         loss += goal(sample, j) * (log_sum - logit);
     }
     loss = sum_over_group(local, loss);

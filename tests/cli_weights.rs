@@ -143,6 +143,7 @@ fn what_cannot_be_done_says_why() {
     let by_name = ["--by-name", "--skip-mismatch", "--model", "vgg11", "--input", "32", "--pool", "avg"];
     let train = ["train", data, "--weights", weights, "--epochs", "1", "--out", &at("run")];
     frostline(&train).args(by_name).assert().success().stderr(contains("random    block1_conv1/kernel"));
+    let train = ["train", data, "--weights", weights, "--epochs", "1", "--out", &at("refused")];
     frostline(&train).args(&by_name[2..]).assert().failure().stderr(contains("--by-name"));
 }
 

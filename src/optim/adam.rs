@@ -9,7 +9,8 @@ use crate::optim::{Common, Rule};
 use crate::shape::Shape;
 
 /// `m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g²; w -= rate sqrt(1 - b2ᵗ) / (1 - b1ᵗ) m / (sqrt(v) + epsilon)`,
-/// where t counts optimizer steps from 1. States: m, v.
+/// where t counts optimizer steps from 1. States: m, v. The powers are those of b1 and b2 rounded to f32, as Keras
+/// takes them in every float type: 7e-6 of the first step.
 ///
 /// Source: Keras `Adam`; Kingma and Ba 2015, end of section 2.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -35,6 +36,11 @@ impl Adam {
     pub fn with_decay(weight_decay: f32) -> Adam {
         Adam { common: Common { weight_decay, ..Common::default() }, ..Adam::default() }
     }
+
+    /// What the powers are taken of.
+    fn rounded(&self) -> [f64; 2] {
+        [self.beta_1, self.beta_2].map(|beta| f64::from(beta as f32))
+    }
 }
 
 impl Rule for Adam {
@@ -58,8 +64,9 @@ impl Rule for Adam {
 
     fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
         let (b1, b2) = (self.beta_1, self.beta_2);
-        let mut words = [b1, b2, 1.0 - b1, 1.0 - b2].map(|v| Word::F32(v as f32)).to_vec();
-        words.extend([Word::Rest(b1), Word::Rest(b2), Word::F32(self.epsilon)]);
+        let mut words = [1.0 - b1, 1.0 - b2].map(|v| Word::F32(v as f32)).to_vec();
+        words.extend(self.rounded().map(Word::Rest));
+        words.push(Word::F32(self.epsilon));
         let flat = Flat {
             file: "adam",
             source: include_str!("../../shaders/adam.wgsl"),
@@ -76,7 +83,8 @@ impl Rule for Adam {
         let [m, v] = states else { unreachable!("a rule is given as many states as it asks for") };
         let (b1, b2) = (self.beta_1, self.beta_2);
         let t = f64::from(now.iteration) + 1.0;
-        let a = f64::from(now.learning_rate) * (1.0 - b2.powf(t)).sqrt() / (1.0 - b1.powf(t));
+        let [rest1, rest2] = self.rounded().map(|beta| 1.0 - beta.powf(t));
+        let a = f64::from(now.learning_rate) * rest2.sqrt() / rest1;
         for (i, w) in w.data.iter_mut().enumerate() {
             let (g, decayed) = self.common.prepared(*w, d_w.data[i], now);
             m.data[i] = b1 * m.data[i] + (1.0 - b1) * g;
@@ -96,7 +104,9 @@ mod tests {
         let (mut w, mut states) = (Array::zeros(shape), [Array::zeros(shape), Array::zeros(shape)]);
         let now = Now { learning_rate: 0.25, ..Now::default() };
         let d_w = Array::new(shape, vec![1e-3, -5.0, 400.0]);
-        Adam { epsilon: 0.0, ..Adam::default() }.reference(&mut w, &d_w, &mut states, &now);
+        // Betas that f32 holds.
+        let (beta_1, beta_2) = (0.875, 0.984375);
+        Adam { beta_1, beta_2, epsilon: 0.0, ..Adam::default() }.reference(&mut w, &d_w, &mut states, &now);
         for (w, expected) in w.data.iter().zip([-0.25, 0.25, -0.25]) {
             assert!((w - expected).abs() < 1e-12, "{w}");
         }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::nn::architecture::{Architecture, Layer, LayerKind};
 use crate::ops::conv2d::Padding;
+use crate::shape::Shape;
 
 /// The input layer's name: what Keras' VGGs call it, unless another layer is called so.
 fn input_name(architecture: &Architecture) -> String {
@@ -27,11 +28,13 @@ pub fn config(architecture: &Architecture, frozen: usize) -> Value {
         "name": input,
         "inbound_nodes": [],
     })];
-    let mut before = input.as_str();
+    let mut before = Tensor { layer: &input, shape: Shape::new(&[1, h, w, 3]) };
     for (index, layer) in architecture.layers.iter().enumerate() {
         let last = index + 1 == architecture.layers.len();
         layers.push(entry(layer, before, index >= frozen, last));
-        before = &layer.name;
+        // An architecture that was built has shapes that fit.
+        let shape = layer.op().output(&[before.shape]).unwrap_or(before.shape);
+        before = Tensor { layer: &layer.name, shape };
     }
     json!({
         "module": "keras.src.models.functional",
@@ -41,26 +44,43 @@ pub fn config(architecture: &Architecture, frozen: usize) -> Value {
             "trainable": true,
             "layers": layers,
             "input_layers": [[input, 0, 0]],
-            "output_layers": [[before, 0, 0]],
+            "output_layers": [[before.layer, 0, 0]],
         },
         "registered_name": "Functional",
         "build_config": { "input_shape": [null, h, w, 3] },
     })
 }
 
-fn entry(layer: &Layer, before: &str, trainable: bool, last: bool) -> Value {
+/// What a layer takes: the output of the layer before it, for one sample.
+#[derive(Clone, Copy)]
+struct Tensor<'a> {
+    layer: &'a str,
+    shape: Shape,
+}
+
+impl Tensor<'_> {
+    fn value(self) -> Value {
+        let mut shape = vec![Value::Null];
+        shape.extend(self.shape.dims()[1..].iter().map(|&dim| json!(dim)));
+        json!({
+            "class_name": "__keras_tensor__",
+            "config": { "shape": shape, "dtype": "float32", "keras_history": [self.layer, 0, 0] },
+        })
+    }
+}
+
+fn entry(layer: &Layer, before: Tensor, trainable: bool, last: bool) -> Value {
     let (class, mut config) = fields(&layer.kind, last);
     config["name"] = json!(layer.name);
     config["trainable"] = json!(trainable);
     config["dtype"] = json!("float32");
-    let history = json!({ "class_name": "__keras_tensor__", "config": { "dtype": "float32", "keras_history": [before, 0, 0] } });
     json!({
         "module": "keras.layers",
         "class_name": class,
         "config": config,
         "registered_name": null,
         "name": layer.name,
-        "inbound_nodes": [{ "args": [history], "kwargs": {} }],
+        "inbound_nodes": [{ "args": [before.value()], "kwargs": {} }],
     })
 }
 
