@@ -51,8 +51,9 @@ fn a_run_leaves_its_page() {
         assert!(page.contains(said), "{said} is missing");
     }
     assert!(page.contains("cold &amp; &lt;b&gt;") && !page.contains("cold & <b>"));
-    // Six validate and are few enough to be shown; twelve were trained on, and are shown as they were augmented.
-    assert_eq!(page.matches("data:image/jpeg").count(), 6 + 12);
+    // Six validate and are few enough to be shown, each with its Grad-CAM; twelve were trained on, and are shown as they
+    // were augmented.
+    assert_eq!(page.matches("data:image/jpeg").count(), 2 * 6 + 12);
 }
 
 /// Kills what it holds when the test ends.
