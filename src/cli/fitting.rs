@@ -14,7 +14,7 @@ pub struct FittingArgs {
     /// Unfreeze in stages, as in head:5,block5:10@0.0001,all:20: what trains, epochs, and the rate if not --lr
     #[arg(long, value_name = "PART:EPOCHS[@RATE],...")]
     pub stages: Option<String>,
-    /// How the rate moves over a stage: constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine[:FLOOR], one-cycle
+    /// How the rate moves over a stage: constant, step:EPOCHS:FACTOR, exponential:FACTOR, cosine or cosine:FLOOR, one-cycle
     #[arg(long, default_value = "constant")]
     pub schedule: String,
     /// Epochs in which the rate climbs to its full value

@@ -9,7 +9,7 @@ use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/colour_jitter.wgsl");
 
-/// x (n, h, w, 3) RGB of 0 to 255, matrix (n, 12); y[c] = clamp(sum over k of m[4c + k] x[k] + m[4c + 3], 0, 255).
+/// x (n, h, w, 3) RGB of 0 to 255, matrix (n, 12); `y[c] = clamp(sum over k of m[4c + k] x[k] + m[4c + 3], 0, 255)`.
 ///
 /// # Errors
 /// No RGB map, or a matrix that is not twelve numbers per image.

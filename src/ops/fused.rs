@@ -49,7 +49,7 @@ fn kernel(entry: &'static str, aligned: bool) -> Kernel {
     }
 }
 
-/// The sums of a gradient's columns, in two passes of fixed order: partial sums of [`CHUNK`] rows, and their total.
+/// The sums of a gradient's columns, in two passes of fixed order: partial sums of `CHUNK` rows, and their total.
 pub struct BiasSums {
     rows: u64,
     channels: u64,
