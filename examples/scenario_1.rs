@@ -10,7 +10,7 @@ mod support;
 use frostline::error::Result;
 use frostline::nn::{Freeze, Head, Pool, Preprocessing, vgg};
 use frostline::optim::{Adam, Optimizer};
-use frostline::train::run::Start;
+use frostline::train::pretrained::Start;
 use frostline::train::{EarlyStopping, Monitor, Run, Stage};
 
 fn main() -> Result<()> {

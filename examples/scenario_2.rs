@@ -11,8 +11,9 @@ mod support;
 use frostline::error::Result;
 use frostline::nn::{Head, Pool, Preprocessing, vgg};
 use frostline::optim::{Adam, Optimizer};
-use frostline::train::run::Start;
-use frostline::train::{Run, stages};
+use frostline::train::Run;
+use frostline::train::pretrained::Start;
+use frostline::train::schedule::stages;
 
 fn main() -> Result<()> {
     let (data, images) = support::data()?;

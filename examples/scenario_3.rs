@@ -11,7 +11,7 @@ use frostline::error::Result;
 use frostline::nn::architecture::{Architecture, up_to};
 use frostline::nn::{Freeze, Head, Pool, Preprocessing, vgg};
 use frostline::optim::{Adam, Optimizer};
-use frostline::train::run::Start;
+use frostline::train::pretrained::Start;
 use frostline::train::{EarlyStopping, Monitor, Run, Stage};
 
 fn main() -> Result<()> {

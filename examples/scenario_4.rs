@@ -11,7 +11,7 @@ mod support;
 use frostline::error::Result;
 use frostline::nn::{Freeze, Head, Pool, Preprocessing, vgg};
 use frostline::optim::{Adam, Optimizer};
-use frostline::train::run::Start;
+use frostline::train::pretrained::Start;
 use frostline::train::{Curve, Run, Schedule, Stage};
 
 fn main() -> Result<()> {

@@ -48,7 +48,7 @@
 //! use frostline::nn::{Freeze, Head, Network, Pool, Preprocessing, init::Random, vgg};
 //! use frostline::optim::Adam;
 //! use frostline::train::pretrained::{Pretrained, initialise};
-//! use frostline::train::transfer::{Staging, stage};
+//! use frostline::train::features::transfer::{Staging, stage};
 //! use frostline::train::{Checkpoint, Fit, ImageSamples, Observer};
 //!
 //! struct Silent;

@@ -4,7 +4,8 @@ use std::io::Write;
 use std::panic::PanicHookInfo;
 
 use clap::Parser;
-use frostline::cli::{Cli, presets};
+use frostline::cli::Cli;
+use frostline::cli::options::presets;
 
 fn main() -> std::process::ExitCode {
     quiet_layers();

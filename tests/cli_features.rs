@@ -5,7 +5,7 @@ mod data_support;
 use assert_cmd::Command;
 use data_support::fill;
 use frostline::train::Samples;
-use frostline::train::feature_file::FeatureFile;
+use frostline::train::features::file::FeatureFile;
 use predicates::prelude::*;
 use predicates::str::contains;
 

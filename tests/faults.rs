@@ -16,8 +16,9 @@ use frostline::graph::{Graph, Store};
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::optim::Sgd;
 use frostline::train::run::DataSettings;
-use frostline::train::stages::Stage;
-use frostline::train::{FeatureSamples, Fit, Metrics, Observer, Run, Session, Watcher, setup};
+use frostline::train::run::setup;
+use frostline::train::schedule::stages::Stage;
+use frostline::train::{FeatureSamples, Fit, Metrics, Observer, Run, Session, Watcher};
 use tempfile::TempDir;
 
 /// Two classes of small images, three to train on and one to validate each.

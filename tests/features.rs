@@ -12,10 +12,10 @@ use frostline::graph::Store;
 use frostline::graph::cut::split_after;
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::train::augment;
-use frostline::train::feature_cache::FeatureCache;
-use frostline::train::feature_file::{self, FeatureFile, Origin};
 use frostline::train::features::Extractor;
-use frostline::train::transfer::{Staged, Staging, Variants, stage};
+use frostline::train::features::cache::FeatureCache;
+use frostline::train::features::file::{self, FeatureFile, Origin};
+use frostline::train::features::transfer::{Staged, Staging, Variants, stage};
 use frostline::train::{ImageSamples, Samples};
 use support::device;
 
@@ -157,8 +157,7 @@ fn a_file_of_features_holds_what_the_layer_makes() {
     let classes = CLASSES.map(str::to_owned);
     for name in ["f.safetensors", "f.h5", "f.npz"] {
         let path = folder.path().join(name);
-        let rows =
-            feature_file::write(&path, (&train, &val), &mut extractor, &classes, &origin, |_| {}).unwrap();
+        let rows = file::write(&path, (&train, &val), &mut extractor, &classes, &origin, |_| {}).unwrap();
         assert_eq!(rows, 11, "one of each is damaged");
     }
     let file = FeatureFile::open(&folder.path().join("f.safetensors")).unwrap();

@@ -12,15 +12,15 @@ mod support;
 use std::path::Path;
 
 use frostline::gpu::Caps;
-use frostline::graph::draft::Role;
+use frostline::graph::role::Role;
 use frostline::graph::store::state_name;
 use frostline::graph::{Choices, Graph, ParamId, Plan, Program, Settings, Store};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Freeze, Network};
 use frostline::ops::{Array, Now, Part, Rung, Rungs, Site};
 use frostline::optim::keras::{Described, from_config};
-use frostline::train::keras_model::compiled;
-use frostline::train::keras_state::restore;
+use frostline::train::keras::model::compiled;
+use frostline::train::keras::state::restore;
 use frostline::weights;
 use keras_support::{Model, Tensors, distance, models, names, oracle, text, wide};
 use serde_json::Value;

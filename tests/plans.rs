@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use frostline::gpu::Caps;
-use frostline::graph::draft::Role;
+use frostline::graph::role::Role;
 use frostline::graph::text::text;
 use frostline::graph::{Choices, Graph, Plan, Settings};
 use frostline::nn::network::Ends;
@@ -70,7 +70,7 @@ fn frozen_layers_have_no_gradient_work() {
     let parts = plan
         .body
         .iter()
-        .filter(|s| s.owner == frostline::graph::draft::Owner::Node(frostline::graph::NodeId(first)));
+        .filter(|s| s.owner == frostline::graph::role::Owner::Node(frostline::graph::NodeId(first)));
     let parts: Vec<Part> = parts.map(|s| s.step.part).collect();
     assert!(parts.contains(&Part::DW) && !parts.contains(&Part::DX), "{parts:?}");
 }

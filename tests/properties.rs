@@ -6,10 +6,10 @@ mod support;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use frostline::graph::draft::Role;
 use frostline::graph::grad::Sweep;
 use frostline::graph::interpreter::{Interpreter, array};
 use frostline::graph::plan::Place;
+use frostline::graph::role::Role;
 use frostline::graph::slots::Slot;
 use frostline::graph::{Graph, Plan, Program, Settings, Store, ValueId};
 use frostline::nn::init;

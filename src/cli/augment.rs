@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use super::{Cli, Command, Shared, presets};
+use super::options::presets;
+use super::{Cli, Command, Shared};
 use crate::data::augmentation::Augmentation;
 use crate::data::decode::{self, Decoder};
 use crate::error::{Error, Result};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
-use super::tune::TuneArgs;
+use super::options::tune::TuneArgs;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::graph::Store;

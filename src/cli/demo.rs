@@ -25,9 +25,9 @@ use crate::report::sheet::{self, Tile};
 use crate::study::explain::{Explanation, Setting};
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::features::Extractor;
+use crate::train::features::transfer::{Staging, stage};
 use crate::train::metrics::argmax;
 use crate::train::pretrained::{Pretrained, initialise};
-use crate::train::transfer::{Staging, stage};
 use crate::train::{EpochRow, FeatureSamples, Fit, History, ImageSamples, Observer, Samples, interrupt};
 
 #[derive(Debug, clap::Args)]

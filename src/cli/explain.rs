@@ -6,8 +6,8 @@ use super::plan::{SettingArgs, setting};
 use super::{Shared, save};
 use crate::error::Result;
 use crate::report::gradients;
-use crate::study::edges::{Difference, Listing};
 use crate::study::explain::Explanation;
+use crate::study::explain::listing::{Difference, Listing};
 
 #[derive(Debug, clap::Args)]
 #[command(

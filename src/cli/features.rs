@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Shared;
+use super::options::weights::pretrained;
 use super::progress::bar;
-use super::weights::pretrained;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
@@ -14,8 +14,8 @@ use crate::graph::Store;
 use crate::graph::cut::split_after;
 use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
-use crate::train::feature_file::{self, Origin};
 use crate::train::features::Extractor;
+use crate::train::features::file::{self, Origin};
 use crate::train::pretrained::initialise;
 use crate::train::{ImageSamples, interrupt};
 
@@ -91,7 +91,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     interrupt::listen();
     let origin = Origin::new(&network.architecture, pooled, weights, args.seed);
     let samples = (&ImageSamples(train.clone()) as _, &ImageSamples(val.clone()) as _);
-    let rows = feature_file::write(&args.out, samples, &mut extractor, &data.classes, &origin, |done| {
+    let rows = file::write(&args.out, samples, &mut extractor, &data.classes, &origin, |done| {
         progress.set_position(done as u64)
     });
     progress.finish_and_clear();

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use super::Shared;
+use super::options::setup::SetupArgs;
 use super::progress::bar;
-use super::setup::SetupArgs;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
-use crate::train::feature_file::FeatureFile;
+use crate::train::features::file::FeatureFile;
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
 use crate::train::run::Place;
-use crate::train::{Stage, interrupt, setup};
+use crate::train::run::setup;
+use crate::train::{Stage, interrupt};
 
 #[derive(Debug, clap::Args)]
 #[command(

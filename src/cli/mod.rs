@@ -1,9 +1,7 @@
 //! The command line: parse, call one function per subcommand, print.
 
 pub mod augment;
-pub mod batch;
 pub mod bench;
-pub mod cache;
 pub mod check;
 pub mod completions;
 pub mod convert;
@@ -13,29 +11,21 @@ pub mod eval;
 pub mod explain;
 pub mod features;
 pub mod fetch;
-pub mod fitting;
 pub mod inspect;
 pub mod kernel;
-pub mod loss;
 pub mod lr_find;
-pub mod model;
-pub mod optimizer;
+pub mod options;
 pub mod plan;
 pub mod predict;
-pub mod presets;
 pub mod profile;
 pub mod progress;
 pub mod reporting;
 pub mod run_folder;
-pub mod setup;
 pub mod show;
 pub mod step;
-pub mod subject;
 pub mod sweep;
 pub mod train;
-pub mod tune;
 pub mod watch;
-pub mod weights;
 
 use std::io::Write as _;
 use std::path::Path;

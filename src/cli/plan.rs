@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Shared;
-use super::model::ModelArgs;
+use super::options::model::ModelArgs;
 use crate::error::Result;
 use crate::optim::Sgd;
 use crate::study::explain::{Explanation, Setting};

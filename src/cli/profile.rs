@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::Shared;
-use super::setup::SetupArgs;
-use super::tune::TuneArgs;
+use super::options::setup::SetupArgs;
+use super::options::tune::TuneArgs;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::optim;
@@ -13,7 +13,8 @@ use crate::report::svg::standalone;
 use crate::study::profile::{Settings, profile};
 use crate::study::roofline::Roofline;
 use crate::train::passes::Passes;
-use crate::train::{ImageSamples, Stage, setup};
+use crate::train::run::setup;
+use crate::train::{ImageSamples, Stage};
 
 /// Every layer runs in every step, also those that 'train' would run only once per image.
 #[derive(Debug, clap::Args)]

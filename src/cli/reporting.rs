@@ -13,7 +13,7 @@ use crate::report::sections::samples::Sample;
 use crate::study::show::{Method, gradcam};
 use crate::train::augment::preview;
 use crate::train::evaluate::evaluate;
-use crate::train::keeper::BEST;
+use crate::train::run::keeper::BEST;
 use crate::train::{
     Checkpoint, EpochRow, History, ImageSamples, Metrics, Observer, Progress, Run, Session, Stage, Watcher,
 };

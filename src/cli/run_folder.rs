@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::train::keeper::{BEST, HISTORY, LAST};
+use crate::train::run::keeper::{BEST, HISTORY, LAST};
 
 /// What tells a run's folder from any other.
 const OF_A_RUN: [&str; 4] = ["run.json", BEST, LAST, HISTORY];

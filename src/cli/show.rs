@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::subject::{Subject, SubjectArgs};
+use super::options::subject::{Subject, SubjectArgs};
 use super::{Shared, save};
 use crate::error::{Error, Result};
 use crate::nn::Freeze;

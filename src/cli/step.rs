@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Shared;
-use super::subject::SubjectArgs;
+use super::options::subject::SubjectArgs;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::error::{Error, Result, unknown};

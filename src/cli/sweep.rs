@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::weights::pretrained;
+use super::options::weights::pretrained;
 use super::{Shared, save};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};

@@ -5,21 +5,22 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 
 use super::augment::Ranges;
-use super::cache::CacheArgs;
-use super::fitting::FittingArgs;
+use super::options::cache::CacheArgs;
+use super::options::fitting::FittingArgs;
+use super::options::setup::SetupArgs;
+use super::options::tune::TuneArgs;
+use super::options::{presets, weights};
 use super::progress::Watch;
 use super::reporting::Reporting;
 use super::run_folder::RunFolder;
-use super::setup::SetupArgs;
-use super::tune::TuneArgs;
-use super::{Cli, Shared, presets, weights};
+use super::{Cli, Shared};
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::report::page::FILE;
 use crate::train::advise::advise;
-use crate::train::keeper::{BEST, LAST};
-use crate::train::setup::graph;
+use crate::train::run::keeper::{BEST, LAST};
+use crate::train::run::setup::graph;
 use crate::train::{History, Run, Session, interrupt};
 
 #[derive(Debug, clap::Args)]

@@ -13,9 +13,9 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 use super::complete;
+use super::format::{READABLE, sniff};
 use super::gate::Gate;
 use super::resize::{self, Filter, Pixels};
-use super::walk::READABLE;
 use crate::error::{Error, Result};
 
 /// What a decoder makes of an image.
@@ -160,12 +160,6 @@ fn memory(format: ImageFormat, file: &[u8], decoder: &impl ImageDecoder) -> u64 
 const LARGEST_SIDE: u32 = 65_535;
 
 const CUT_SHORT: &str = "is cut short: copy or download it again";
-
-/// The format that the first bytes announce, if it is one that we read.
-pub(super) fn sniff(bytes: &[u8]) -> Option<ImageFormat> {
-    use ImageFormat::{Bmp, Gif, Jpeg, Png, Tiff, WebP};
-    image::guess_format(bytes).ok().filter(|f| [Bmp, Gif, Jpeg, Png, Tiff, WebP].contains(f))
-}
 
 /// Words for a file that is no image.
 fn what_instead(bytes: &[u8]) -> String {

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::duplicates;
+use super::format::READABLE;
 use super::order;
 use super::split::{Builder, Split};
 use super::walk::{self, Notes};
@@ -187,7 +188,7 @@ impl Indexed {
         Err(Error::data(
             folder,
             match loose {
-                0 => format!("no images here ({}); {EXPECTED}", walk::READABLE),
+                0 => format!("no images here ({READABLE}); {EXPECTED}"),
                 n => format!("{n} images lie outside of any class folder; {EXPECTED}"),
             },
         ))

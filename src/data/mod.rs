@@ -18,6 +18,7 @@ pub mod decode;
 pub mod draw;
 mod duplicates;
 pub mod folder;
+mod format;
 mod gate;
 pub mod order;
 mod paths;

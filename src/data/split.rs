@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::format::READABLE;
 use super::paths::Paths;
 use super::walk;
 use crate::error::{Error, Result};
@@ -57,7 +58,7 @@ impl Split {
         match (split.is_empty(), given.first()) {
             (true, Some(first)) => Err(Error::data(
                 first.as_ref(),
-                format!("no images here; name image files or folders of {}", walk::READABLE),
+                format!("no images here; name image files or folders of {READABLE}"),
             )),
             (true, None) => Err(Error::Usage("name at least one image file or folder".into())),
             (false, _) => Ok(split),

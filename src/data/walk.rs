@@ -15,10 +15,8 @@ use std::path::Path;
 
 use walkdir::{DirEntry, WalkDir};
 
+use super::format::{self, READABLE};
 use crate::error::{Error, Result};
-
-/// The formats that [`super::decode`] reads, for messages.
-pub(super) const READABLE: &str = "JPEG, PNG, BMP, GIF, WebP or TIFF";
 
 const EXTENSIONS: [&str; 12] =
     ["jpg", "jpeg", "jpe", "jfif", "png", "apng", "bmp", "dib", "gif", "webp", "tif", "tiff"];
@@ -142,5 +140,5 @@ fn kind(path: &Path) -> Kind {
 fn begins_like_an_image(path: &Path) -> bool {
     let mut start = Vec::new();
     let read = File::open(path).and_then(|file| file.take(32).read_to_end(&mut start));
-    read.is_ok() && super::decode::sniff(&start).is_some()
+    read.is_ok() && format::sniff(&start).is_some()
 }

@@ -107,7 +107,7 @@ impl Graph {
     }
 
     /// Asks for the gradient of the loss with respect to a value: the sweep computes it although nothing below trains.
-    /// A plan keeps it where its outputs hold [`crate::graph::draft::Role::Gradient`] of the value.
+    /// A plan keeps it where its outputs hold [`crate::graph::role::Role::Gradient`] of the value.
     pub fn want_gradient(&mut self, value: ValueId) {
         self.wanted.push(value);
     }

@@ -6,34 +6,12 @@ use crate::gpu::{Caps, Form};
 use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
 use crate::graph::fuse::{Inside, fuse};
 use crate::graph::grad::Sweep;
-use crate::graph::plan::Settings;
+use crate::graph::role::{Owner, Role};
+use crate::graph::settings::Settings;
 use crate::graph::share::Shared;
 use crate::ops::{Access, Dtype, Live, Lowered, Operand, Rungs, Scratch, Site, Step, Word};
 use crate::optim::{self, Clip};
 use crate::shape::Shape;
-
-/// What a tensor is for. A role names one tensor of the plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Role {
-    Input(ValueId),
-    Activation(ValueId),
-    Aux(NodeId),
-    Gradient(ValueId),
-    Param(ParamId),
-    ParamGradient(ParamId),
-    State(ParamId, usize),
-    /// (lowering, index within it)
-    Scratch(usize, usize),
-}
-
-/// Whose work a step is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    Node(NodeId),
-    Param(ParamId),
-    /// All parameters that train, in the order of their gradients.
-    Trained,
-}
 
 /// What a step does with what lies at its gradient destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@
 use crate::error::{Error, Result};
 use crate::gpu::Caps;
 use crate::graph::builder::Graph;
-use crate::graph::plan::{Plan, Settings};
+use crate::graph::plan::Plan;
 use crate::graph::program;
+use crate::graph::settings::Settings;
 use crate::graph::store::Store;
 
 /// Plans `settings.batch` samples in one pass if they fit; else in micro-batches of nearly equal size whose gradients

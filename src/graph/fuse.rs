@@ -4,7 +4,7 @@
 //! it, and it is no output. The interpreter and everything that people see keep to the graph as it was built.
 
 use crate::graph::builder::{Graph, NodeId, ValueId};
-use crate::graph::draft::Role;
+use crate::graph::role::Role;
 
 /// A node whose work is done inside of an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,28 +5,12 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 use crate::gpu::{Caps, Form};
 use crate::graph::builder::Graph;
-use crate::graph::choices::Choices;
-use crate::graph::draft::{Draft, DraftTensor, Owner, PlannedStep, Role};
+use crate::graph::draft::{Draft, DraftTensor, PlannedStep};
 use crate::graph::fuse::Inside;
+use crate::graph::role::{Owner, Role};
+use crate::graph::settings::Settings;
 use crate::graph::slots::{self, Lifetime, Slot};
 use crate::ops::{Access, Word};
-use crate::optim::RuleRef;
-
-/// What to plan for.
-#[derive(Clone, Debug, Default)]
-pub struct Settings {
-    /// Samples that one pass holds: the whole batch, or a micro-batch of it.
-    pub batch: usize,
-    /// Forward, backward and update; otherwise forward only.
-    pub training: bool,
-    pub rule: Option<RuleRef>,
-    /// Gradients accumulate over several passes before the update.
-    pub updates_at_end: bool,
-    /// Results that must survive the pass.
-    pub outputs: Vec<Role>,
-    /// Rungs to use instead of the ops' defaults.
-    pub choices: Choices,
-}
 
 /// Where a tensor lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

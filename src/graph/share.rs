@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::graph::builder::ParamId;
-use crate::graph::draft::Role;
+use crate::graph::role::Role;
 use crate::ops::{Access, Step};
 
 /// The results so far that depend on parameters alone, and the names under which they are known again.

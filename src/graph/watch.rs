@@ -6,7 +6,8 @@ use std::time::Instant;
 use crate::error::Result;
 use crate::gpu::timer::Span;
 use crate::gpu::{Device, Launch};
-use crate::graph::draft::{Owner, PlannedStep};
+use crate::graph::draft::PlannedStep;
+use crate::graph::role::Owner;
 use crate::ops::Part;
 
 /// One dispatch of a program, timed alone.

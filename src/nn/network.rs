@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::graph::draft::Role;
+use crate::graph::role::Role;
 use crate::graph::{Graph, NodeId, ValueId};
 use crate::nn::architecture::Architecture;
 use crate::nn::freeze::Freeze;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::study::edges::{Edge, why};
+use crate::study::explain::edges::{Edge, why};
 use crate::study::explain::{Explanation, Row};
 
 const COMPUTED: &str = "#b5342b";

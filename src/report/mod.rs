@@ -6,6 +6,7 @@
 pub mod freeze_points;
 pub mod gradients;
 pub mod judge;
+pub mod markup;
 pub mod page;
 pub mod picture;
 pub mod profile;

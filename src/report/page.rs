@@ -7,6 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::error::{Error, Result};
 use crate::report::judge::Judged;
+use crate::report::markup::line;
 use crate::report::sections::{
     calibration, classes, confusion, curves, freeze, layers, losses, receipt, samples, setting, shares,
     summary,
@@ -95,26 +96,4 @@ fn judged(judged: &Judged) -> Markup {
 
 fn section(title: &str, inside: Markup) -> Markup {
     html! { section { h2 { (title) } (inside) } }
-}
-
-/// A remark below a heading.
-pub(super) fn line(words: &str) -> Markup {
-    html! { p.remark { (words) } }
-}
-
-/// A table with a row of heads; the columns from `numbers` on are aligned to the right.
-pub(super) fn table(heads: &[&str], numbers: usize, rows: Vec<Vec<Markup>>) -> Markup {
-    let class = |column: usize| if column >= numbers { "number" } else { "" };
-    html! {
-        div.scroll {
-            table {
-                thead { tr { @for (i, head) in heads.iter().enumerate() { th class=(class(i)) { (head) } } } }
-                tbody {
-                    @for row in rows {
-                        tr { @for (i, cell) in row.into_iter().enumerate() { td class=(class(i)) { (cell) } } }
-                    }
-                }
-            }
-        }
-    }
 }

@@ -8,7 +8,7 @@ use crate::report::sections::setting::Fact;
 use crate::report::sections::summary::{Figure, Summary};
 use crate::report::sections::{curves::Curves, freeze, receipt::Receipt, shares::Share};
 use crate::study::explain::{self, Explanation, thousands};
-use crate::train::run::Start;
+use crate::train::pretrained::Start;
 use crate::train::shares::Shares;
 use crate::train::{EpochRow, History, Run, Stage};
 

@@ -1,7 +1,7 @@
 //! Every layer's results on a batch, forward only.
 
 use crate::error::Result;
-use crate::graph::draft::Role;
+use crate::graph::role::Role;
 use crate::graph::{Plan, Program, Settings, Store, ValueId};
 use crate::nn::Network;
 use crate::ops::Now;

@@ -5,7 +5,6 @@ pub mod bench;
 pub mod bound;
 pub mod check;
 pub mod cost;
-pub mod edges;
 pub mod explain;
 pub mod kernels;
 pub mod lab;

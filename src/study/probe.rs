@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result, unknown};
-use crate::graph::draft::Role;
 use crate::graph::plan::Plan;
+use crate::graph::role::Role;
 use crate::graph::{Graph, Program, Settings, Store, ValueId};
 use crate::nn::Network;
 use crate::nn::network::{IMAGE, LOSS};

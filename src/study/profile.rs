@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use crate::data::order;
 use crate::error::Result;
-use crate::graph::draft::Owner;
 use crate::graph::plan::owner_name;
+use crate::graph::role::Owner;
 use crate::graph::watch::Timed;
 use crate::graph::{Graph, Node, ParamId};
 use crate::ops::Part;

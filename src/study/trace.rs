@@ -6,7 +6,7 @@ use image::RgbImage;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::graph::draft::Role;
+use crate::graph::role::Role;
 use crate::graph::{Plan, Program, Settings, Store, Sweep};
 use crate::nn::Network;
 use crate::nn::network::Ends;

@@ -7,9 +7,10 @@ use crate::nn::architecture::up_to;
 use crate::nn::{Architecture, Freeze, Head, Pool};
 use crate::optim::{Adam, Optimizer};
 use crate::train::fit::Fit;
-use crate::train::run::{Run, Start};
-use crate::train::setup;
-use crate::train::stages::Stage;
+use crate::train::pretrained::Start;
+use crate::train::run::Run;
+use crate::train::run::setup;
+use crate::train::schedule::stages::Stage;
 
 /// From so many images per class on, fine-tuning has enough to go on; the published recipe has 258.
 const MANY_PER_CLASS: usize = 100;

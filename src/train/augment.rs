@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::data::augmentation::Augmentation;
 use crate::data::draw::{Draw, Mixing};
 use crate::error::Result;
-use crate::graph::draft::Role;
+use crate::graph::role::Role;
 use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId};
 use crate::nn::network::{Ends, IMAGE};
 use crate::nn::{Architecture, Freeze, Network};

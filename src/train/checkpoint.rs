@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::graph::store::state_name;
 use crate::graph::{Param, Store};
 use crate::nn::{Architecture, Freeze, LayerKind, Network};
-use crate::train::keras_model;
+use crate::train::keras;
 use crate::train::progress::Progress;
 use crate::weights::import::import;
 use crate::weights::map::{By, Wanted};
@@ -142,7 +142,7 @@ impl Checkpoint {
                 refuse(format!("its description cannot be read ({e}); was it written by a newer version?"))
             });
         }
-        match keras_model::read(source, None)? {
+        match keras::model::read(source, None)? {
             Some(model) => Ok(Checkpoint::new(&model.architecture, &[])),
             None => {
                 Err(refuse("holds weights but no model; pass it to 'train --weights' instead".to_owned()))

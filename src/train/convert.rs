@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::nn::keras as nn_keras;
 use crate::optim::keras::{Described, to_config};
 use crate::train::checkpoint::{Checkpoint, KEY, OPTIMIZER};
-use crate::train::keras_model::{self, Compiled};
+use crate::train::keras::model::{self, Compiled};
 use crate::weights::keras::{Contents, State, slot_names};
 use crate::weights::kind::{self, Kind};
 use crate::weights::{Format, Outgoing, Source};
@@ -113,7 +113,7 @@ impl Outline {
     fn describe(&mut self, source: &dyn Source, kind: Kind) -> Result<()> {
         let own = source.metadata().get(KEY).cloned();
         let about = match (own, kind) {
-            (None, Kind::Safetensors) => match keras_model::read(source, None) {
+            (None, Kind::Safetensors) => match model::read(source, None) {
                 Ok(Some(model)) => Some(Checkpoint::new(&model.architecture, &[]).about()),
                 Ok(None) | Err(_) => None,
             },
@@ -150,7 +150,7 @@ fn config(source: &dyn Source, kind: Kind, out: &Path) -> Result<Option<Value>> 
         if kind != Kind::KerasArchive || source.format() == Format::KerasArchive {
             return Ok(Some(with_training(config.clone(), source)));
         }
-        let model = keras_model::read(source, None).map_err(|error| {
+        let model = model::read(source, None).map_err(|error| {
             Error::weights(
                 out,
                 format!("needs a model that can be rebuilt; write .h5 or .weights.h5 instead ({error})"),
@@ -158,7 +158,7 @@ fn config(source: &dyn Source, kind: Kind, out: &Path) -> Result<Option<Value>> 
         })?;
         let model = model.expect("there is a configuration");
         let mut config = nn_keras::config(&model.architecture, model.freeze.count(&model.architecture)?);
-        if let Some(compiled) = keras_model::compiled(source).ok().flatten() {
+        if let Some(compiled) = model::compiled(source).ok().flatten() {
             config["compile_config"] = compile_config(&compiled);
         }
         return Ok(Some(config));

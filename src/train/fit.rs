@@ -9,14 +9,14 @@ use crate::graph::store::is_state;
 use crate::graph::{Graph, Store};
 use crate::optim::RuleRef;
 use crate::train::average;
-use crate::train::early_stopping::EarlyStopping;
+use crate::train::callbacks::early_stopping::EarlyStopping;
+use crate::train::callbacks::history::{EpochRow, History};
+use crate::train::callbacks::monitor::Monitor;
+use crate::train::callbacks::plateau::Plateau;
 use crate::train::evaluate::Evaluator;
-use crate::train::history::{EpochRow, History};
 use crate::train::interrupt;
 use crate::train::metrics::Metrics;
-use crate::train::monitor::Monitor;
 use crate::train::passes::{self, Passes};
-use crate::train::plateau::Plateau;
 use crate::train::progress::{InEpoch, Progress};
 use crate::train::receipt::fingerprint;
 use crate::train::samples::Samples;
@@ -243,8 +243,8 @@ impl<'a> Fit<'a> {
             val_loss: val.map(|m| m.loss()),
             weights: fingerprint(self.graph, store)?,
         };
-        let best = progress.history.best_by(self.monitor).map(|best| self.monitor.of(best));
-        let best = self.monitor.improves(self.monitor.of(&row), best, 0.0);
+        let best = progress.history.best_by(self.monitor).map(|best| best.figure(self.monitor));
+        let best = self.monitor.improves(row.figure(self.monitor), best, 0.0);
         progress.history.rows.push(row.clone());
         let stage = &mut progress.in_stage;
         if let (Some(plateau), Some(rate)) = (&self.plateau, stage.rate) {

@@ -1,7 +1,9 @@
-//! Pretrained weights of a base, from any file that `weights` reads.
+//! Where the first weights come from; those of a pretrained base from any file that `weights` reads.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::graph::{Param, Store};
@@ -11,7 +13,7 @@ use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Source};
 
 /// A weight file, and how its layers find the model's.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pretrained {
     pub path: PathBuf,
     /// `None`: by name where the file has names in common with the model, and then all of them; else by order.
@@ -25,6 +27,18 @@ impl Pretrained {
     pub fn new(path: &Path) -> Pretrained {
         Pretrained { path: path.to_path_buf(), by: None, skip_mismatch: false }
     }
+}
+
+/// Where the first weights come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Start {
+    Random,
+    /// Pretrained weights of the base.
+    Weights(Pretrained),
+    /// A checkpoint of this architecture, or a whole Keras model, whose optimizer's state comes along if it is of the
+    /// same kind.
+    Checkpoint(PathBuf),
 }
 
 /// Puts initial values of all parameters into the store: the base's from `weights` where a file is given, everything

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::train::early_stopping::Waiting;
-use crate::train::history::History;
+use crate::train::callbacks::early_stopping::Waiting;
+use crate::train::callbacks::history::History;
+use crate::train::callbacks::plateau::Flatness;
 use crate::train::metrics::Metrics;
-use crate::train::plateau::Flatness;
 use crate::train::shares::Shares;
 
 /// Together with the weights and the optimizer's state this is enough to go on with the same bits.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::line;
+use crate::report::markup::line;
 use crate::report::svg::{Axis, Bar, Bars, Ink, Lines, Look, Series};
 use crate::train::scores::{Bin, Calibration};
 

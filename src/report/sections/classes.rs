@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::table;
+use crate::report::markup::table;
 use crate::train::scores::ClassScores;
 
 pub fn draw(classes: &[ClassScores]) -> Markup {

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use crate::graph::Why;
-use crate::report::page::{line, table};
+use crate::report::markup::{line, table};
 use crate::study::explain::{Explanation, Row, thousands};
 
 /// A part of the run with its own frozen layers.

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::line;
+use crate::report::markup::line;
 use crate::report::picture::Picture;
 use crate::train::scores::TopLoss;
 

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::{line, table};
+use crate::report::markup::{line, table};
 use crate::report::sections::setting::{self, Fact};
 
 /// Versions, seeds, choices, and what the weights were behind each epoch.

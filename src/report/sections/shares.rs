@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::report::page::line;
+use crate::report::markup::line;
 use crate::report::svg::{Bar, Bars};
 
 /// Seconds of one epoch, or of several together.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::graph::draft::Role;
 use crate::graph::fit::fit;
+use crate::graph::role::Role;
 use crate::graph::{Program, Settings, Store, ValueId};
 use crate::nn::Network;
 use crate::ops::{GlobalAveragePool, Now};

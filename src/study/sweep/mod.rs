@@ -24,8 +24,8 @@ use crate::ops::dense::Dense;
 use crate::ops::{Dtype, SoftmaxCrossEntropy};
 use crate::optim::{Adam, RuleRef};
 use crate::shape::Shape;
+use crate::train::features::transfer::{Staged, Staging, stage};
 use crate::train::pretrained::{Pretrained, initialise};
-use crate::train::transfer::{Staged, Staging, stage};
 use crate::train::{Fit, History, Observer, Samples, interrupt};
 
 pub use features::{Point, Taps};

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::train::history::EpochRow;
-use crate::train::monitor::Monitor;
+use crate::train::callbacks::history::EpochRow;
+use crate::train::callbacks::monitor::Monitor;
 
 /// Multiplies the rate by `factor` behind the `patience`-th epoch in a row without improvement.
 ///
@@ -49,7 +49,7 @@ impl Plateau {
             flatness.cooldown -= 1;
             flatness.wait = 0;
         }
-        let value = self.monitor.of(row);
+        let value = row.figure(self.monitor);
         if self.monitor.improves(value, flatness.best, self.min_delta) {
             (flatness.best, flatness.wait) = (Some(value), 0);
             return rate;

@@ -8,17 +8,17 @@ use crate::data::folder::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::graph::{Graph, Store};
+use crate::train::callbacks::history::History;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::feature_cache::FeatureCache;
-use crate::train::feature_file::FeatureFile;
+use crate::train::features::cache::FeatureCache;
+use crate::train::features::file::FeatureFile;
+use crate::train::features::transfer::Staged;
 use crate::train::fit::{Fit, Observer};
-use crate::train::history::History;
-use crate::train::keeper::{BEST, Keeper, LAST};
 use crate::train::progress::Progress;
+use crate::train::run::keeper::{BEST, Keeper, LAST};
+use crate::train::run::setup;
 use crate::train::run::{Place, Run};
-use crate::train::setup;
-use crate::train::stages::Stage;
-use crate::train::transfer::Staged;
+use crate::train::schedule::stages::Stage;
 use crate::weights::import::Report;
 
 /// See the module's first line.

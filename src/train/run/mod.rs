@@ -1,5 +1,13 @@
 //! A run as data: everything that it needs to go on, and nothing that changes while it does. `run.json` holds it.
 
+pub mod keeper;
+pub mod session;
+pub mod setup;
+pub mod size;
+
+pub use session::{Session, Watcher};
+pub use size::Size;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -11,13 +19,13 @@ use crate::error::{Error, Result};
 use crate::graph::{Choices, Store};
 use crate::nn::{Architecture, Freeze, init};
 use crate::optim::{Optimizer, Sgd};
-use crate::train::early_stopping::EarlyStopping;
-use crate::train::feature_file::FeatureFile;
-use crate::train::monitor::Monitor;
-use crate::train::plateau::Plateau;
-use crate::train::pretrained::Pretrained;
+use crate::train::callbacks::early_stopping::EarlyStopping;
+use crate::train::callbacks::monitor::Monitor;
+use crate::train::callbacks::plateau::Plateau;
+use crate::train::features::file::FeatureFile;
+use crate::train::pretrained::Start;
 use crate::train::schedule::Schedule;
-use crate::train::stages::Stage;
+use crate::train::schedule::stages::Stage;
 use crate::train::weighting::Weighting;
 use crate::weights::file;
 
@@ -42,7 +50,7 @@ pub struct Run {
     pub stages: Vec<Stage>,
     /// Applies to each stage by itself.
     pub schedule: Schedule,
-    /// What each block of the base takes of the rate of the block above it; see [`crate::train::stages::rates`].
+    /// What each block of the base takes of the rate of the block above it; see [`crate::train::schedule::stages::rates`].
     pub block_factor: f32,
     pub plateau: Option<Plateau>,
     pub stopping: Option<EarlyStopping>,
@@ -76,18 +84,6 @@ pub struct DataSettings {
     /// Numbers of images.
     pub train: usize,
     pub val: usize,
-}
-
-/// Where the first weights come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Start {
-    Random,
-    /// Pretrained weights of the base.
-    Weights(Pretrained),
-    /// A checkpoint of this architecture, or a whole Keras model, whose optimizer's state comes along if it is of the
-    /// same kind.
-    Checkpoint(PathBuf),
 }
 
 /// What the bits of a result depend on besides the settings.

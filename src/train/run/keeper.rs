@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::graph::Store;
+use crate::train::callbacks::events::Events;
+use crate::train::callbacks::history::{EpochRow, History};
 use crate::train::checkpoint::Checkpoint;
-use crate::train::events::Events;
 use crate::train::fit::Observer;
-use crate::train::history::{EpochRow, History};
 use crate::train::metrics::Metrics;
 use crate::train::progress::Progress;
 use crate::train::run::Run;
-use crate::train::session::Watcher;
+use crate::train::run::session::Watcher;
 
 /// The checkpoint of the best epoch so far.
 pub const BEST: &str = "best.safetensors";

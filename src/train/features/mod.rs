@@ -1,5 +1,9 @@
 //! The frozen prefix, run once per image: its results are the samples of everything above.
 
+pub mod cache;
+pub mod file;
+pub mod transfer;
+
 use std::fmt::Write;
 
 use rayon::prelude::*;
@@ -7,12 +11,12 @@ use rayon::prelude::*;
 use crate::data::augmentation::Augmentation;
 use crate::data::draw::Draw;
 use crate::error::{Error, Result, unknown};
-use crate::graph::draft::Role;
 use crate::graph::fit::fit_beside;
+use crate::graph::role::Role;
 use crate::graph::{Graph, Param, Program, Settings, Store, ValueId};
 use crate::ops::Now;
 use crate::train::augment::Feeder;
-use crate::train::feature_cache::{Digest, Shelf, digest};
+use crate::train::features::cache::{Digest, Shelf, digest};
 use crate::train::interrupt;
 use crate::train::samples::{FeatureSamples, Samples};
 

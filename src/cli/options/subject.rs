@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Shared;
 use super::weights::pretrained;
+use crate::cli::Shared;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
 use crate::data::split::Split;

@@ -2,19 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Shared;
 use super::batch::Batch;
 use super::loss::LossArgs;
 use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
 use super::weights::WeightsArgs;
+use crate::cli::Shared;
 use crate::data::folder::{self, Dataset};
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::nn::Architecture;
-use crate::train::feature_file::FeatureFile;
+use crate::train::features::file::FeatureFile;
 use crate::train::pretrained::Pretrained;
-use crate::train::run::{DataSettings, Start};
+use crate::train::pretrained::Start;
+use crate::train::run::DataSettings;
 use crate::train::{Checkpoint, Run};
 
 /// Data, model, first weights and update rule.

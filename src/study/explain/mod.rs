@@ -1,10 +1,14 @@
 //! The plan for people: one row per layer with what it computes, what it skips and why, and totals beside the same
 //! model with nothing frozen.
 
+pub mod edges;
+pub mod listing;
+
 use std::fmt;
 
 use serde::Serialize;
 
+use self::edges::Edge;
 use crate::error::Result;
 use crate::gpu::Caps;
 use crate::graph::fit::fit;
@@ -14,7 +18,6 @@ use crate::nn::network::Ends;
 use crate::nn::{Architecture, Freeze, Network};
 use crate::optim::{self, RuleRef};
 use crate::shape::Shape;
-use crate::study::edges::{self, Edge};
 
 /// A training setting: what is explained.
 #[derive(Clone, Debug)]

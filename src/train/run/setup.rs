@@ -12,15 +12,16 @@ use crate::nn::init::Random;
 use crate::nn::{Architecture, Freeze, Network};
 use crate::train::augment;
 use crate::train::checkpoint::Checkpoint;
-use crate::train::feature_cache::FeatureCache;
-use crate::train::feature_file::FeatureFile;
+use crate::train::features::cache::FeatureCache;
+use crate::train::features::file::FeatureFile;
+use crate::train::features::transfer::{self, Staged, Staging, Variants};
+use crate::train::keras;
+use crate::train::pretrained::Start;
 use crate::train::pretrained::initialise;
 use crate::train::progress::Progress;
-use crate::train::run::{Run, Start};
+use crate::train::run::Run;
 use crate::train::samples::{ImageSamples, Samples};
-use crate::train::stages::{self, Stage};
-use crate::train::transfer::{self, Staged, Staging, Variants};
-use crate::train::{keras_model, keras_state};
+use crate::train::schedule::stages::{self, Stage};
 use crate::weights;
 use crate::weights::import::Report;
 
@@ -69,11 +70,11 @@ pub fn progress(run: &Run, store: &mut Store) -> Result<Progress> {
     let Start::Checkpoint(path) = &run.start else { return Ok(progress) };
     let mut source = weights::open(path)?;
     let rule = run.optimizer.rule();
-    let compiled = keras_model::compiled(source.as_ref()).ok().flatten();
+    let compiled = keras::model::compiled(source.as_ref()).ok().flatten();
     let same = compiled.is_some_and(|c| c.described.optimizer.rule().name() == rule.name());
     if same && source.optimizer().is_some() {
         let graph = graph(run, &run.stages[0])?;
-        progress.in_stage.iteration = keras_state::restore(source.as_mut(), &graph, rule.as_ref(), store)?;
+        progress.in_stage.iteration = keras::state::restore(source.as_mut(), &graph, rule.as_ref(), store)?;
     }
     Ok(progress)
 }

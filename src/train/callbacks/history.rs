@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::train::monitor::Monitor;
+use crate::train::callbacks::monitor::Monitor;
 use crate::train::shares::Shares;
 use crate::weights::file;
 
@@ -23,6 +23,18 @@ pub struct EpochRow {
     pub weights: String,
 }
 
+impl EpochRow {
+    /// The figure that `monitor` compares epochs by.
+    pub fn figure(&self, monitor: Monitor) -> f64 {
+        match monitor {
+            Monitor::ValAcc => self.val_acc.unwrap_or(self.acc),
+            Monitor::ValLoss => self.val_loss.unwrap_or(self.loss),
+            Monitor::Acc => self.acc,
+            Monitor::Loss => self.loss,
+        }
+    }
+}
+
 /// All epochs of a run.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct History {
@@ -38,7 +50,7 @@ impl History {
     /// The epoch that `monitor` prefers; the first of equals.
     pub fn best_by(&self, monitor: Monitor) -> Option<&EpochRow> {
         let better = |best: Option<&'_ EpochRow>, row: &EpochRow| {
-            monitor.improves(monitor.of(row), best.map(|best| monitor.of(best)), 0.0)
+            monitor.improves(row.figure(monitor), best.map(|best| best.figure(monitor)), 0.0)
         };
         self.rows.iter().fold(None, |best, row| if better(best, row) { Some(row) } else { best })
     }

@@ -1,5 +1,9 @@
 //! How the learning rate moves over a stage: pure functions of where the stage is, so that a resumed run needs no memory.
 
+pub mod stages;
+
+pub use stages::Stage;
+
 use std::f64::consts::PI;
 use std::fmt;
 use std::str::FromStr;

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::train::history::EpochRow;
-use crate::train::monitor::Monitor;
+use crate::train::callbacks::history::EpochRow;
+use crate::train::callbacks::monitor::Monitor;
 
 /// Stops behind the `patience`-th epoch in a row without improvement.
 ///
@@ -38,7 +38,7 @@ impl EarlyStopping {
         if epoch < self.start_from {
             return false;
         }
-        let value = self.monitor.of(row);
+        let value = row.figure(self.monitor);
         if self.monitor.improves(value, waiting.best, self.min_delta) {
             *waiting = Waiting { best: Some(value), wait: 0 };
             return false;

@@ -6,7 +6,6 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, unknown};
-use crate::train::history::EpochRow;
 
 /// A column of the history. Where nothing validates, the training figure stands in for its `val_` namesake.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,15 +27,6 @@ impl Monitor {
         ("accuracy", Monitor::Acc),
         ("loss", Monitor::Loss),
     ];
-
-    pub fn of(self, row: &EpochRow) -> f64 {
-        match self {
-            Monitor::ValAcc => row.val_acc.unwrap_or(row.acc),
-            Monitor::ValLoss => row.val_loss.unwrap_or(row.loss),
-            Monitor::Acc => row.acc,
-            Monitor::Loss => row.loss,
-        }
-    }
 
     /// Whether `value` is strictly better than `best` by more than `min_delta`: more accuracy, or less loss. A value
     /// that is not a number is never better; anything is better than nothing.

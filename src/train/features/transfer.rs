@@ -5,7 +5,7 @@ use crate::error::{Error, Result};
 use crate::gpu::Caps;
 use crate::graph::cut::{Cut, cut_with};
 use crate::graph::{Graph, Node, Store};
-use crate::train::feature_cache::FeatureCache;
+use crate::train::features::cache::FeatureCache;
 use crate::train::features::{By, Extractor, Variant};
 use crate::train::samples::{FixedVariants, Samples};
 

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crc::{CRC_32_ISCSI, Crc};
 
 use crate::error::{Error, Result};
-use crate::train::history::EpochRow;
+use crate::train::callbacks::history::EpochRow;
 
 const PREFIX: &str = "events.out.tfevents.";
 const SUFFIX: &str = ".frostline";

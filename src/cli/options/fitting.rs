@@ -2,7 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::nn::{Architecture, Freeze};
-use crate::train::{Curve, EarlyStopping, Monitor, Plateau, Run, Schedule, Stage, stages};
+use crate::train::schedule::stages;
+use crate::train::{Curve, EarlyStopping, Monitor, Plateau, Run, Schedule, Stage};
 
 /// Lengths, rates and callbacks.
 #[derive(Clone, Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Shared;
+use crate::cli::Shared;
 use crate::error::{Error, Result};
 use crate::nn::{Preprocessing, init};
 use crate::train::pretrained::Pretrained;

@@ -10,7 +10,7 @@ use crate::nn::{Architecture, Layer, Pool};
 use crate::train::features::Extractor;
 use crate::train::interrupt;
 use crate::train::pretrained::Pretrained;
-use crate::train::run::Start;
+use crate::train::pretrained::Start;
 use crate::train::samples::{Minibatch, Minibatches, Samples, Values};
 use crate::weights::rows::{Label, Reader, Writer};
 

@@ -6,11 +6,11 @@ use crate::graph::Graph;
 use crate::graph::fit::fit;
 use crate::ops::Dtype;
 use crate::train::features;
+use crate::train::features::transfer::Parts;
 use crate::train::passes;
 use crate::train::run::Run;
-use crate::train::setup;
-use crate::train::stages::Stage;
-use crate::train::transfer::Parts;
+use crate::train::run::setup;
+use crate::train::schedule::stages::Stage;
 
 /// What a run takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

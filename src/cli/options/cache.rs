@@ -1,8 +1,8 @@
 //! The options of the feature cache.
 
-use super::{Shared, bytes};
+use crate::cli::{Shared, bytes};
 use crate::error::Result;
-use crate::train::feature_cache::FeatureCache;
+use crate::train::features::cache::FeatureCache;
 
 /// Where the results of frozen layers stay from one run to the next.
 #[derive(Clone, Debug, clap::Args)]

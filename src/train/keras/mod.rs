@@ -1,0 +1,4 @@
+//! Whole Keras models as checkpoints: their layers, and the state of their optimizers.
+
+pub mod model;
+pub mod state;
