@@ -2,11 +2,14 @@
 //! It trains, evaluates and predicts, and what was left out is named.
 #![cfg(unix)]
 
+mod cli_support;
+
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+
+use cli_support::program;
 
 fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images")
@@ -14,8 +17,7 @@ fn fixtures() -> PathBuf {
 
 /// Runs the program; gives what it printed on both sides.
 fn frostline(words: &[&OsStr]) -> (String, String) {
-    let output: Output =
-        Command::new(assert_cmd::cargo::cargo_bin("frostline")).args(words).output().unwrap();
+    let output = program().args(words).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let said = text(&output.stderr);
     assert!(output.status.success() && !said.contains("panicked"), "{said}");
