@@ -1,7 +1,9 @@
 //! `frostline check`: it passes here, and it catches kernels that are broken on purpose.
 
+mod cli_support;
 mod support;
 
+use cli_support::frostline;
 use frostline::gpu::Edit;
 use frostline::ops::Case;
 use frostline::ops::conv2d::Conv2d;
@@ -78,15 +80,9 @@ fn a_kernel_that_does_not_compile_is_one_failure_and_not_the_end() {
     assert!(failing(&report).1.contains("does not compile"), "{report}");
 }
 
-fn frostline() -> assert_cmd::Command {
-    let mut command = assert_cmd::Command::cargo_bin("frostline").unwrap();
-    command.env("NODEVICE_SELECT", "1").arg("check");
-    command
-}
-
 #[test]
 fn an_op_passes_and_the_table_names_the_machine() {
-    frostline()
+    frostline(&["check"])
         .args(["--op", "global_average_pool"])
         .assert()
         .success()
@@ -97,7 +93,8 @@ fn an_op_passes_and_the_table_names_the_machine() {
 
 #[test]
 fn a_shape_of_ones_own_as_json() {
-    let output = frostline().args(["--op", "max_pool2d", "--shape", "1x9x10x3", "--json"]).output().unwrap();
+    let output =
+        frostline(&["check"]).args(["--op", "max_pool2d", "--shape", "1x9x10x3", "--json"]).output().unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     let row = &report["rows"][0];
     assert_eq!((row["op"].as_str(), row["same_bits"].as_bool()), (Some("max_pool2d"), Some(true)));
@@ -108,8 +105,12 @@ fn a_shape_of_ones_own_as_json() {
 
 #[test]
 fn what_cannot_be_checked_says_why() {
-    frostline().args(["--op", "conv3d"]).assert().code(1).stderr(contains("did you mean 'conv2d'?"));
-    frostline().args(["--op", "conv2d", "--shape", "7x7"]).assert().code(1).stderr(
+    frostline(&["check"])
+        .args(["--op", "conv3d"])
+        .assert()
+        .code(1)
+        .stderr(contains("did you mean 'conv2d'?"));
+    frostline(&["check"]).args(["--op", "conv2d", "--shape", "7x7"]).assert().code(1).stderr(
         contains("--shape 7x7 fits no case").and(contains("a convolution takes (n, h, w, channels)")),
     );
 }

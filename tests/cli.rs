@@ -1,38 +1,14 @@
 //! The program as a user meets it: training, evaluating, predicting, and every kind of bad input.
 
+mod cli_support;
+
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use cli_support::{frostline, program, two_classes};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
-
-fn frostline() -> Command {
-    let mut command = Command::cargo_bin("frostline").unwrap();
-    command.timeout(std::time::Duration::from_secs(600));
-    command.env("FROSTLINE_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
-    command
-}
-
-/// Two classes that a network tells apart at a glance: warm and cold noise.
-fn data() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (split, count) in [("train", 6), ("val", 3)] {
-        for (class, tint) in [("cold", 2), ("warm", 0)] {
-            let to = folder.path().join(split).join(class);
-            std::fs::create_dir_all(&to).unwrap();
-            for i in 0..count {
-                let picture = image::RgbImage::from_fn(32, 32, |x, y| {
-                    let mut rgb = [((x * 31 + y * 17 + i * 13) % 97) as u8; 3];
-                    rgb[tint] += 150;
-                    image::Rgb(rgb)
-                });
-                picture.save(to.join(format!("{class}{i}.png"))).unwrap();
-            }
-        }
-    }
-    folder
-}
 
 /// A small setting: VGG11 from random values at 32x32.
 fn train(data: &Path, out: &Path) -> Command {
@@ -40,14 +16,14 @@ fn train(data: &Path, out: &Path) -> Command {
 }
 
 fn train_at(rate: &str, data: &Path, out: &Path) -> Command {
-    let mut command = frostline();
+    let mut command = frostline(&[]);
     command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
     command.args(["--pool", "avg", "--epochs", "3", "--batch", "4", "--lr", rate, "--out"]).arg(out);
     command
 }
 
 fn trained() -> (TempDir, PathBuf) {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let out = folder.path().join("run");
     train(folder.path(), &out).assert().success();
     (folder, out.join("best.safetensors"))
@@ -58,7 +34,7 @@ fn train_eval_predict() {
     let (folder, checkpoint) = trained();
     let history = std::fs::read_to_string(folder.path().join("run/history.csv")).unwrap();
     assert_eq!(history.lines().count(), 4, "{history}");
-    let eval = frostline().args(["eval", "--json"]).arg(&checkpoint).arg(folder.path()).assert().success();
+    let eval = frostline(&[]).args(["eval", "--json"]).arg(&checkpoint).arg(folder.path()).assert().success();
     let found: serde_json::Value = serde_json::from_slice(&eval.get_output().stdout).unwrap();
     assert_eq!(found["images"], 6);
     assert_eq!(found["top_k"], 1.0, "two classes, five guesses");
@@ -76,7 +52,7 @@ fn train_eval_predict() {
         "{best:?} {accuracy}"
     );
     let image = folder.path().join("val/cold/cold0.png");
-    let predict = frostline().args(["predict", "--json"]).arg(&checkpoint).arg(&image).assert().success();
+    let predict = frostline(&[]).args(["predict", "--json"]).arg(&checkpoint).arg(&image).assert().success();
     let line: serde_json::Value = serde_json::from_slice(&predict.get_output().stdout).unwrap();
     let sum: f64 =
         line["classes"].as_array().unwrap().iter().map(|c| c["probability"].as_f64().unwrap()).sum();
@@ -85,7 +61,7 @@ fn train_eval_predict() {
 
 #[test]
 fn the_same_seed_gives_the_same_file() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let [a, b] = ["a", "b"].map(|name| folder.path().join(name));
     for out in [&a, &b] {
         train(folder.path(), out).args(["--freeze", "none", "--seed", "3"]).assert().success();
@@ -98,7 +74,7 @@ fn the_same_seed_gives_the_same_file() {
 fn training_goes_on_from_a_checkpoint() {
     let (folder, checkpoint) = trained();
     let out = folder.path().join("more");
-    frostline()
+    frostline(&[])
         .arg("train")
         .arg(folder.path())
         .arg("--from")
@@ -115,7 +91,7 @@ fn training_goes_on_from_a_checkpoint() {
 fn a_vgg19_file_trains() {
     use frostline::nn::{Freeze, Head, Network, Preprocessing, init, vgg};
     use frostline::weights::{Outgoing, safetensors};
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let file = folder.path().join("vgg19.safetensors");
     let head = Head { classes: 2, ..Head::default() };
     let architecture = vgg::with_head("vgg19", 32, Preprocessing::Caffe, &head).unwrap();
@@ -127,7 +103,7 @@ fn a_vgg19_file_trains() {
     })
     .unwrap();
     let train = |model: &str| {
-        let mut command = frostline();
+        let mut command = frostline(&[]);
         command.arg("train").arg(folder.path()).args(["--model", model, "--weights"]).arg(&file);
         command.args(["--input", "32", "--epochs", "1", "--out"]).arg(folder.path().join(model));
         command
@@ -141,10 +117,10 @@ fn a_vgg19_file_trains() {
 
 #[test]
 fn weights_that_are_missing_or_truncated() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let out = folder.path().join("run");
     let with = |weights: &Path| {
-        let mut command = frostline();
+        let mut command = frostline(&[]);
         command.arg("train").arg(folder.path()).arg("--weights").arg(weights);
         command.args(["--input", "32", "--out"]).arg(&out);
         command
@@ -176,7 +152,7 @@ fn folders_that_cannot_be_trained_on() {
 
 #[test]
 fn an_unreadable_image_is_named_and_skipped_or_refused() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     std::fs::write(folder.path().join("train/warm/broken.png"), b"not a picture").unwrap();
     let out = folder.path().join("run");
     train(folder.path(), &out)
@@ -192,7 +168,7 @@ fn an_unreadable_image_is_named_and_skipped_or_refused() {
 
 #[test]
 fn a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_best() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let out = folder.path().join("run");
     train_at("3e38", folder.path(), &out)
         .assert()
@@ -204,12 +180,12 @@ fn a_loss_that_is_not_a_number_stops_the_run_and_keeps_the_best() {
 
 #[test]
 fn unknown_names_are_answered_with_the_nearest() {
-    let plan = |args: &[&str]| frostline().arg("plan").args(args).assert().code(1);
+    let plan = |args: &[&str]| frostline(&[]).arg("plan").args(args).assert().code(1);
     plan(&["--model", "vgg6"]).stderr(contains("did you mean 'vgg16'?"));
     plan(&["--freeze-until", "block3_poll"]).stderr(contains("did you mean 'block3_pool'?"));
     plan(&["--freeze", "99"]).stderr(contains("use 'all'"));
     plan(&["--input", "16"]).stderr(contains("at least 32"));
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let mut train = train(folder.path(), &folder.path().join("out"));
     train.args(["--optimizer", "adm"]).assert().code(1).stderr(contains("did you mean 'adam'?"));
 }
@@ -217,7 +193,7 @@ fn unknown_names_are_answered_with_the_nearest() {
 #[test]
 fn the_plan_of_the_recipe_says_what_is_skipped_and_why() {
     let recipe = ["plan", "--model", "vgg19", "--input", "256", "--batch", "16", "--freeze", "5"];
-    let mut command = frostline();
+    let mut command = frostline(&[]);
     command.args(recipe).args(["--head", "1024,1024", "--classes", "16"]);
     command.assert().success().stdout(
         contains("parameters 54,645,840, frozen 112,576, trainable 54,533,264").and(
@@ -231,15 +207,15 @@ fn the_plan_of_the_recipe_says_what_is_skipped_and_why() {
 
 #[test]
 fn checkpoints_that_are_none() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let weights = "weights/vgg16_imagenet_notop.f16.safetensors";
-    frostline()
+    frostline(&[])
         .args(["eval", weights])
         .arg(folder.path())
         .assert()
         .code(1)
         .stderr(contains("holds weights but no model"));
-    frostline()
+    frostline(&[])
         .args(["eval", "gone.safetensors"])
         .arg(folder.path())
         .assert()
@@ -252,9 +228,9 @@ fn checkpoints_that_are_none() {
 #[test]
 fn ctrl_c_saves_and_says_how_to_go_on() {
     use std::io::{BufRead, BufReader};
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (6, 3));
     let out = folder.path().join("run");
-    let mut child = std::process::Command::new(assert_cmd::cargo::cargo_bin("frostline"))
+    let mut child = program()
         .arg("train")
         .arg(folder.path())
         .args(["--model", "vgg11", "--weights", "none", "--input", "32", "--pool", "avg", "--lr", "0.0001"])
@@ -275,5 +251,5 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
         said.contains(&format!("saved; go on with: frostline train --resume {}", out.display())),
         "{said}"
     );
-    frostline().args(["eval"]).arg(out.join("last.safetensors")).arg(folder.path()).assert().success();
+    frostline(&[]).args(["eval"]).arg(out.join("last.safetensors")).arg(folder.path()).assert().success();
 }

@@ -1,19 +1,14 @@
 //! `frostline features` and `frostline augment` as a user meets them.
 
+mod cli_support;
 mod data_support;
 
-use assert_cmd::Command;
+use cli_support::frostline;
 use data_support::fill;
 use frostline::train::Samples;
 use frostline::train::features::file::FeatureFile;
 use predicates::prelude::*;
 use predicates::str::contains;
-
-fn frostline(command: &str) -> Command {
-    let mut all = Command::cargo_bin("frostline").unwrap();
-    all.timeout(std::time::Duration::from_secs(600)).arg(command);
-    all
-}
 
 #[test]
 fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
@@ -23,7 +18,7 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
     }
     let out = folder.path().join("f.safetensors");
     let features = |layer: &str, out: &std::path::Path| {
-        let mut command = frostline("features");
+        let mut command = frostline(&["features"]);
         command.arg(folder.path().join("data")).args(["--layer", layer, "--pool", "avg", "--out"]).arg(out);
         command.args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
         command
@@ -35,7 +30,7 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
 
     let run = folder.path().join("run");
     let train = |options: &[&str]| {
-        let mut command = frostline("train");
+        let mut command = frostline(&["train"]);
         command
             .arg(&out)
             .args(["--epochs", "2", "--lr", "0.01", "--head", "6", "--out"])
@@ -45,9 +40,9 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
     };
     train(&[]).assert().success().stderr(contains("block2_pool").or(contains("global_average_pooling2d")));
     let (best, image) = (run.join("best.safetensors"), folder.path().join("data/ant/000.png"));
-    frostline("predict").arg(&best).arg(&image).assert().success().stdout(contains("ant"));
+    frostline(&["predict"]).arg(&best).arg(&image).assert().success().stdout(contains("ant"));
     train(&["--freeze", "none", "--overwrite"]).assert().failure().stderr(contains("--freeze all"));
-    frostline("lr-find")
+    frostline(&["lr-find"])
         .arg(&out)
         .args(["--steps", "4", "--out"])
         .arg(folder.path().join("lr.svg"))
@@ -65,7 +60,7 @@ fn augment_draws_a_sheet_and_refuses_ranges_that_make_no_sense() {
     let image = folder.path().join("data/000.png");
     let sheet = folder.path().join("sheet.png");
     let augment = |options: &[&str]| {
-        let mut command = frostline("augment");
+        let mut command = frostline(&["augment"]);
         command.arg(&image).args(["--input", "48", "-n", "8", "--out"]).arg(&sheet).args(options);
         command
     };

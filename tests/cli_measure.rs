@@ -1,16 +1,12 @@
 //! `frostline bench`, `frostline profile` and `--tune` as a user meets them. No test asserts a time.
 
+mod cli_support;
+
 use std::path::Path;
 
-use assert_cmd::Command;
+use cli_support::frostline;
 use predicates::str::contains;
 use serde_json::Value;
-
-fn frostline(arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("frostline").unwrap();
-    command.args(arguments).timeout(std::time::Duration::from_secs(600));
-    command
-}
 
 /// The lines of JSON that a command prints.
 fn lines(arguments: &[&str]) -> Vec<Value> {

@@ -1,8 +1,10 @@
 //! Weight files as a user meets them: inspected, converted, evaluated and trained on, whatever kind they are.
 
+mod cli_support;
+
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
+use cli_support::frostline;
 use predicates::str::contains;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -10,12 +12,6 @@ use tempfile::TempDir;
 const MODEL: &str = "tests/fixtures/keras/mini32/model.keras";
 const NESTED: &str = "tests/fixtures/keras/mini64_nested/model.keras";
 const CLASSES: usize = 10;
-
-fn frostline(arguments: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("frostline").unwrap();
-    command.timeout(std::time::Duration::from_secs(600)).args(arguments);
-    command
-}
 
 fn json(arguments: &[&str]) -> Value {
     let run = frostline(arguments).assert().success();

@@ -1,24 +1,24 @@
 //! Presets, scenarios and the examples of `--help`, run as a user runs them, on few and small images.
 
+mod cli_support;
+
 use std::path::Path;
 
-use assert_cmd::Command;
+use cli_support::frostline;
 use predicates::prelude::*;
 use predicates::str::contains;
-
-fn frostline(line: &str) -> Command {
-    let mut command = Command::cargo_bin("frostline").unwrap();
-    command.env("FROSTLINE_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
-    command.args(line.split_whitespace()).timeout(std::time::Duration::from_secs(600));
-    command
-}
 
 /// A network of a blink's size in place of a VGG; its names are VGG's.
 const SMALL: &str = "--layers conv4,pool,conv4,pool,conv4,pool,conv4,pool,conv4,pool --weights none --input 32 \
                      --limit-images 16 --batch 8";
 
+fn words(line: &str) -> Vec<&str> {
+    line.split_whitespace().collect()
+}
+
 fn train(options: &str, out: &Path) -> assert_cmd::assert::Assert {
-    let mut command = frostline(&format!("train examples/clipart8 {options} {SMALL} --cache-limit 0 --out"));
+    let mut command =
+        frostline(&words(&format!("train examples/clipart8 {options} {SMALL} --cache-limit 0 --out")));
     command.arg(out).assert().success()
 }
 
@@ -93,7 +93,7 @@ fn rates_are_found_and_drawn() {
     let folder = tempfile::tempdir().unwrap();
     let plot = folder.path().join("lr.svg");
     let mut command =
-        frostline(&format!("lr-find examples/clipart8 {SMALL} --pool avg --steps 12 --json --out"));
+        frostline(&words(&format!("lr-find examples/clipart8 {SMALL} --pool avg --steps 12 --json --out")));
     let found = command.arg(&plot).assert().success();
     let found: serde_json::Value = serde_json::from_slice(&found.get_output().stdout).unwrap();
     let points = found["points"].as_array().unwrap();
@@ -103,5 +103,8 @@ fn rates_are_found_and_drawn() {
 
 #[test]
 fn shells_complete() {
-    frostline("completions bash").assert().success().stdout(contains("lr-find").and(contains("--scenario")));
+    frostline(&["completions", "bash"])
+        .assert()
+        .success()
+        .stdout(contains("lr-find").and(contains("--scenario")));
 }

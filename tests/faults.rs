@@ -1,14 +1,17 @@
-//! What goes wrong outside of the program: no memory, a lost device, a full disk, folders that cannot be written, two
-//! runs at once, signals. Each ends in one or two lines that say what happened and what to do, and never in a panic.
+//! What goes wrong outside of the program: no memory, a lost device, signals, a reader that goes away (what goes wrong
+//! where a run is written to stands in `places.rs`). Each ends in one or two lines that say what happened and what to do,
+//! and never in a panic.
 #![cfg(unix)]
 
+mod cli_support;
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cli_support::{program, two_classes};
 use frostline::error::Error;
 use frostline::gpu::adapter::Choice;
 use frostline::gpu::{Buffer, Device};
@@ -19,35 +22,10 @@ use frostline::train::run::DataSettings;
 use frostline::train::run::setup;
 use frostline::train::schedule::stages::Stage;
 use frostline::train::{FeatureSamples, Fit, Metrics, Observer, Run, Session, Watcher};
-use tempfile::TempDir;
-
-/// Two classes of small images, three to train on and one to validate each.
-fn data() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (split, count) in [("train", 3), ("val", 1)] {
-        for (class, tint) in [("cold", 2), ("warm", 0)] {
-            let to = folder.path().join(split).join(class);
-            std::fs::create_dir_all(&to).unwrap();
-            for i in 0..count {
-                let picture = image::RgbImage::from_fn(32, 32, |x, y| {
-                    let mut rgb = [((x * 31 + y * 17 + (i + count) * 13) % 97) as u8; 3];
-                    rgb[tint] += 150;
-                    image::Rgb(rgb)
-                });
-                picture.save(to.join(format!("{i}.png"))).unwrap();
-            }
-        }
-    }
-    folder
-}
-
-fn frostline() -> PathBuf {
-    assert_cmd::cargo::cargo_bin("frostline")
-}
 
 /// `train` as words for a shell, behind whatever the shell is to do first.
 fn train(data: &Path, out: &Path, epochs: usize) -> Command {
-    let mut command = Command::new(frostline());
+    let mut command = program();
     command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
     command.args(["--pool", "avg", "--batch", "4", "--epochs", &epochs.to_string(), "--out"]).arg(out);
     command
@@ -57,7 +35,7 @@ fn train(data: &Path, out: &Path, epochs: usize) -> Command {
 fn under(limit: &str, command: &Command) -> Command {
     let mut shell = Command::new("bash");
     shell.arg("-c").arg(format!("{limit}; exec \"$@\"")).arg("bash").arg(command.get_program());
-    shell.args(command.get_args());
+    shell.args(command.get_args()).envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     shell
 }
 
@@ -169,7 +147,7 @@ fn weights_of_a_run(data: &Path, folder: &Path, loses: bool) -> (Vec<Vec<f32>>, 
 /// A run that loses its device goes on with a new one from what was last saved, and ends with the same bits.
 #[test]
 fn a_run_survives_the_loss_of_its_device() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (3, 1));
     let at = |name: &str| folder.path().join(name);
     let (unbroken, none) = weights_of_a_run(folder.path(), &at("unbroken"), false);
     let (broken, once) = weights_of_a_run(folder.path(), &at("broken"), true);
@@ -206,70 +184,9 @@ fn a_driver_without_memory_is_an_error_and_what_it_grants_is_found_out() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// The system lets no file grow beyond 100 KiB, which it tells a program as a full disk is told.
-#[test]
-fn a_full_disk_ends_the_run_and_leaves_no_half_file() {
-    let folder = data();
-    let out = folder.path().join("run");
-    let command = under("trap '' XFSZ; ulimit -f 100", &train(folder.path(), &out, 1));
-    fails(command, &["cannot write", "safetensors", "free some space"]);
-    let left = names(&out);
-    assert!(!left.iter().any(|name| name.ends_with(".part") || name.ends_with(".safetensors")), "{left:?}");
-}
-
-#[test]
-fn a_folder_that_holds_a_run_is_refused_unless_it_is_to_be_replaced() {
-    let folder = data();
-    let out = folder.path().join("run");
-    assert!(train(folder.path(), &out, 1).output().unwrap().status.success());
-    let before = std::fs::read(out.join("best.safetensors")).unwrap();
-    fails(
-        train(folder.path(), &out, 1),
-        &["holds a run already", "best.safetensors", "--resume", "--overwrite"],
-    );
-    assert!(std::fs::read(out.join("best.safetensors")).unwrap() == before);
-    let again = train(folder.path(), &out, 2).arg("--overwrite").output().unwrap();
-    assert!(again.status.success(), "{}", said(&again));
-    assert_eq!(std::fs::read_to_string(out.join("history.csv")).unwrap().lines().count(), 3);
-}
-
-/// The second of two runs in one folder is refused, and so is taking up a run that still goes on.
-#[test]
-fn two_runs_at_once_do_not_share_a_folder() {
-    let folder = data();
-    let out = folder.path().join("run");
-    std::fs::create_dir(&out).unwrap();
-    let lock = std::fs::File::create(out.join(".lock")).unwrap();
-    lock.lock().unwrap();
-    fails(train(folder.path(), &out, 1), &["another run is writing into", "--out"]);
-    drop(lock);
-    assert!(train(folder.path(), &out, 1).output().unwrap().status.success());
-}
-
-/// `/proc` takes no folder, from nobody.
-#[cfg(target_os = "linux")]
-#[test]
-fn a_place_that_takes_no_folder_is_refused_before_the_run() {
-    let folder = data();
-    fails(train(folder.path(), Path::new("/proc/run"), 1), &["cannot make the folder /proc/run"]);
-}
-
-#[test]
-fn a_folder_without_permission_is_refused_before_the_run() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = data();
-    let out = folder.path().join("run");
-    std::fs::create_dir(&out).unwrap();
-    std::fs::set_permissions(&out, std::fs::Permissions::from_mode(0o555)).unwrap();
-    if std::fs::write(out.join("probe"), b"").is_ok() {
-        return println!("skipped: this user (root?) may write where nobody may");
-    }
-    fails(train(folder.path(), &out, 1), &["Permission denied", "choose another place"]);
-}
-
 #[test]
 fn a_budget_that_holds_not_even_one_image_is_refused() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (3, 1));
     let mut command = train(folder.path(), &folder.path().join("run"), 1);
     command.args(["--memory", "1M"]);
     fails(command, &["a single sample", "--memory", "smaller --input"]);
@@ -279,9 +196,9 @@ fn a_budget_that_holds_not_even_one_image_is_refused() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_batch_that_fits_is_named_and_auto_takes_it() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (3, 1));
     let plan = |options: &[&str]| {
-        let mut command = Command::new(frostline());
+        let mut command = program();
         command.arg("train").arg(folder.path()).args([
             "--model",
             "vgg11",
@@ -307,7 +224,7 @@ fn the_batch_that_fits_is_named_and_auto_takes_it() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_panic() {
-    let mut child = Command::new(frostline());
+    let mut child = program();
     child.args(["plan", "--model", "vgg19", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = child.spawn().unwrap();
     drop(child.stdout.take());
@@ -319,7 +236,7 @@ fn a_reader_that_goes_away_is_no_panic() {
 /// SIGTERM from the first moment on: the run ends without a panic, and each file that it left is whole.
 #[test]
 fn a_signal_at_any_moment_leaves_whole_files() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (3, 1));
     for (number, moment) in [0, 60, 200, 500, 1100].into_iter().enumerate() {
         let out = folder.path().join(format!("run{number}"));
         let mut child = train(folder.path(), &out, 100_000);

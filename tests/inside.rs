@@ -1,20 +1,17 @@
 //! The commands that look inside, as a user meets them: explain and kernel.
 
+mod cli_support;
+
 use std::path::Path;
 
 use assert_cmd::Command;
+use cli_support::frostline;
 use predicates::prelude::*;
 use predicates::str::contains;
 
-fn frostline(command: &str) -> Command {
-    let mut frostline = Command::cargo_bin("frostline").unwrap();
-    frostline.env("NODEVICE_SELECT", "1").arg(command).timeout(std::time::Duration::from_secs(600));
-    frostline
-}
-
 /// The recipe of the post: VGG19 at 256, `layers[:5]` frozen.
 fn explain_recipe() -> Command {
-    let mut command = frostline("explain");
+    let mut command = frostline(&["explain"]);
     command.args(["--model", "vgg19", "--input", "256", "--head", "1024,1024", "--classes", "16"]);
     command
 }
@@ -73,27 +70,27 @@ fn two_freezing_choices_side_by_side() {
 
 #[test]
 fn kernels_are_listed_and_shown() {
-    frostline("kernel")
+    frostline(&["kernel"])
         .arg("list")
         .assert()
         .success()
         .stdout(predicate::str::is_match(r"conv2d +conv2d naive \(d_w, d_x, forward\)").unwrap())
         .stdout(contains("pieces that stand in front of kernels").and(contains("adam")));
     let shipped = include_str!("../shaders/dense.wgsl");
-    frostline("kernel").args(["show", "dense"]).assert().success().stdout(shipped);
-    frostline("kernel")
+    frostline(&["kernel"]).args(["show", "dense"]).assert().success().stdout(shipped);
+    frostline(&["kernel"])
         .args(["show", "dense", "--module"])
         .assert()
         .success()
         .stdout(contains("x_at: u32 = 0u;"));
-    let spirv = frostline("kernel").args(["show", "dense", "--spirv"]).output().unwrap().stdout;
+    let spirv = frostline(&["kernel"]).args(["show", "dense", "--spirv"]).output().unwrap().stdout;
     assert_eq!(spirv[..4], 0x0723_0203u32.to_le_bytes());
-    frostline("kernel").args(["show", "dens"]).assert().code(1).stderr(contains("did you mean 'dense'?"));
+    frostline(&["kernel"]).args(["show", "dens"]).assert().code(1).stderr(contains("did you mean 'dense'?"));
 }
 
 /// `kernel try` of an edited global_average_pool.
 fn attempt(file: &Path) -> Command {
-    let mut command = frostline("kernel");
+    let mut command = frostline(&["kernel"]);
     command.arg("try").arg(file).args(["--kernel", "global_average_pool", "--op", "global_average_pool"]);
     command
 }
@@ -112,7 +109,7 @@ fn an_edited_kernel_is_proven_and_timed_or_caught() {
     attempt(&file).assert().code(1).stdout(contains("FAIL").and(contains("Y is off by")));
     std::fs::write(&file, shipped.replace("var sum", "var summe")).unwrap();
     attempt(&file).args(["--case", "3x7x5x20"]).assert().code(1).stdout(contains("does not compile"));
-    let mut nameless = frostline("kernel");
+    let mut nameless = frostline(&["kernel"]);
     nameless.arg("try").arg(&file).args(["--op", "dense"]);
     nameless.assert().code(1).stderr(contains("unknown kernel 'mine'").and(contains("--kernel NAME")));
     attempt(&file)

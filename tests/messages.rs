@@ -2,8 +2,11 @@
 //! to do. The page is `tests/snapshots/messages__every_message.snap`.
 #![cfg(unix)]
 
+mod cli_support;
+
 use std::path::Path;
-use std::process::Command;
+
+use cli_support::program;
 
 /// `count` images in `folder`, each unlike the others.
 fn images(folder: &Path, count: usize) {
@@ -44,7 +47,7 @@ fn scene(root: &Path) {
 fn said(root: &Path, words: &str) -> String {
     let place = root.to_str().unwrap();
     let words = words.split_whitespace().map(|word| word.replace("IN", place));
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    let mut command = program();
     let output =
         command.args(words).current_dir(env!("CARGO_MANIFEST_DIR")).env("COLUMNS", "100").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).replace(place, "IN");
@@ -68,7 +71,7 @@ fn every_message() {
     let root = tempfile::tempdir().unwrap();
     scene(root.path());
     let train = "train IN/good --model vgg11 --weights none --input 32 --pool avg --epochs 1";
-    let trained = Command::new(assert_cmd::cargo::cargo_bin("frostline"))
+    let trained = program()
         .args(train.replace("IN", root.path().to_str().unwrap()).split_whitespace())
         .arg("--out")
         .arg(root.path().join("run"))

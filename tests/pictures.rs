@@ -1,10 +1,12 @@
 //! The commands that show and take apart: show, step and sweep, on tiny networks; and the gradient behind the pictures.
 
+mod cli_support;
 mod support;
 
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use cli_support::{frostline, two_classes};
 use frostline::graph::Store;
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::study::probe::{PREPROCESSED, Probe, Start};
@@ -13,35 +15,9 @@ use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-fn frostline(command: &str) -> Command {
-    let mut frostline = Command::cargo_bin("frostline").unwrap();
-    frostline.env("NODEVICE_SELECT", "1").arg(command).timeout(std::time::Duration::from_secs(600));
-    frostline
-}
-
-/// Two classes that a network tells apart at a glance: warm and cold noise.
-fn data() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (split, count) in [("train", 4), ("val", 2)] {
-        for (class, tint) in [("cold", 2), ("warm", 0)] {
-            let to = folder.path().join(split).join(class);
-            std::fs::create_dir_all(&to).unwrap();
-            for i in 0..count {
-                let picture = image::RgbImage::from_fn(32, 32, |x, y| {
-                    let mut rgb = [((x * 31 + y * 17 + i * 13) % 97) as u8; 3];
-                    rgb[tint] += 150;
-                    image::Rgb(rgb)
-                });
-                picture.save(to.join(format!("{class}{i}.png"))).unwrap();
-            }
-        }
-    }
-    folder
-}
-
 fn trained(folder: &TempDir, seed: &str) -> PathBuf {
     let out = folder.path().join(format!("run{seed}"));
-    let mut train = frostline("train");
+    let mut train = frostline(&["train"]);
     train.arg(folder.path()).args([
         "--model",
         "vgg11",
@@ -89,11 +65,11 @@ fn the_gradient_of_a_chosen_logit_predicts_how_it_moves() {
 
 #[test]
 fn sheets_of_filters_activations_attention_and_dreams() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (4, 2));
     let (checkpoint, image) = (trained(&folder, "1"), folder.path().join("val/cold/cold0.png"));
     let show = |args: &[&str], out: &str| {
         let out = folder.path().join("sheets").join(out);
-        let mut command = frostline("show");
+        let mut command = frostline(&["show"]);
         command.args(args).arg("--from").arg(&checkpoint).arg("--out").arg(&out).assert().success();
         size(&out)
     };
@@ -112,10 +88,10 @@ fn sheets_of_filters_activations_attention_and_dreams() {
 
 #[test]
 fn what_cannot_be_shown_says_why() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (4, 2));
     let (checkpoint, image) = (trained(&folder, "1"), folder.path().join("val/cold/cold0.png"));
     let show = |args: &[&str]| {
-        let mut command = frostline("show");
+        let mut command = frostline(&["show"]);
         command.args(args).current_dir(folder.path());
         command.assert().code(1)
     };
@@ -133,10 +109,10 @@ fn what_cannot_be_shown_says_why() {
 
 #[test]
 fn two_checkpoints_side_by_side_and_units_that_never_fire() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (4, 2));
     let (a, b) = (trained(&folder, "1"), trained(&folder, "2"));
     let svg = folder.path().join("drift.svg");
-    let mut drift = frostline("show");
+    let mut drift = frostline(&["show"]);
     drift
         .arg("drift")
         .arg(&a)
@@ -144,26 +120,26 @@ fn two_checkpoints_side_by_side_and_units_that_never_fire() {
         .assert()
         .success()
         .stdout(predicate::str::is_match(r"dense/kernel +0.00000 +1.0").unwrap());
-    let mut drift = frostline("show");
+    let mut drift = frostline(&["show"]);
     drift.arg("drift").arg(&a).arg(&b).arg("--out").arg(&svg).assert().success();
     assert!(std::fs::read_to_string(svg).unwrap().contains("block5_conv2"));
     let images = folder.path().join("val");
-    let mut same = frostline("show");
+    let mut same = frostline(&["show"]);
     same.arg("similarity").arg(&a).arg(&a).arg(&images).assert().success().stdout(contains("units  1.000"));
-    let mut dead = frostline("show");
+    let mut dead = frostline(&["show"]);
     dead.arg("dead").arg(&images).arg("--from").arg(&a).assert().success().stdout(contains("block1_conv1"));
 }
 
 /// `step` on a random VGG11 at 32x32.
 fn step(data: &Path, weights: &str) -> Command {
-    let mut command = frostline("step");
+    let mut command = frostline(&["step"]);
     command.arg(data).args(["--model", "vgg11", "--input", "32", "--batch", "2", "--weights", weights]);
     command
 }
 
 #[test]
 fn a_step_taken_apart() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (4, 2));
     let (picture, trace) = (folder.path().join("y.png"), folder.path().join("trace.jsonl"));
     step(folder.path(), "none")
         .args(["--freeze", "block4_pool", "--trace"])
@@ -210,7 +186,7 @@ fn weights_file(path: &Path, poisoned: Option<&str>) {
 
 #[test]
 fn the_first_layer_that_makes_a_nan_is_named() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (4, 2));
     let file = folder.path().join("poisoned.safetensors");
     weights_file(&file, Some("block3_conv1/kernel"));
     step(folder.path(), file.to_str().unwrap())
@@ -222,10 +198,10 @@ fn the_first_layer_that_makes_a_nan_is_named() {
 
 #[test]
 fn a_small_sweep() {
-    let folder = data();
+    let folder = two_classes(["cold", "warm"], (4, 2));
     let (file, out) = (folder.path().join("vgg11.safetensors"), folder.path().join("sweep"));
     weights_file(&file, None);
-    let mut sweep = frostline("sweep");
+    let mut sweep = frostline(&["sweep"]);
     sweep.arg(folder.path()).args(["--model", "vgg11", "--input", "32", "--seeds", "2", "--epochs", "1"]);
     sweep
         .args(["--points", "block4_pool,block5_pool", "--batch", "4", "--weights"])
@@ -242,7 +218,7 @@ fn a_small_sweep() {
     assert!(csv.starts_with("point,origin,mode,seed,accuracy,seconds_per_epoch,memory"), "{csv}");
     assert!(std::fs::read_to_string(out.join("sweep.svg")).unwrap().contains("random, fine-tuned"));
     assert!(size(&out.join("sweep.png")).0 > 400);
-    let mut wrong = frostline("sweep");
+    let mut wrong = frostline(&["sweep"]);
     wrong.arg(folder.path()).args(["--model", "vgg11", "--input", "32", "--points", "block9"]);
     wrong.arg("--weights").arg(&file).assert().code(1).stderr(contains("unknown layer 'block9'"));
 }

@@ -1,35 +1,17 @@
 //! The page of a real run, and `frostline watch` beside it while it grows.
 
+mod cli_support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tempfile::TempDir;
-
-/// Two classes that a network tells apart at a glance, the name of one of them full of markup.
-fn data() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for (split, count) in [("train", 6), ("val", 3)] {
-        for (class, tint) in [("cold & <b>", 2), ("warm", 0)] {
-            let to = folder.path().join(split).join(class);
-            std::fs::create_dir_all(&to).unwrap();
-            for i in 0..count {
-                let picture = image::RgbImage::from_fn(32, 32, |x, y| {
-                    let mut rgb = [((x * 31 + y * 17 + i * 13) % 97) as u8; 3];
-                    rgb[tint] += 150;
-                    image::Rgb(rgb)
-                });
-                picture.save(to.join(format!("{i}.png"))).unwrap();
-            }
-        }
-    }
-    folder
-}
+use cli_support::{program, two_classes};
 
 fn train(data: &Path, out: &Path, options: &[&str]) -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    let mut command = program();
     command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
     command.args(["--pool", "avg", "--batch", "4", "--quiet", "--out"]).arg(out).args(options);
     command
@@ -37,7 +19,7 @@ fn train(data: &Path, out: &Path, options: &[&str]) -> Command {
 
 #[test]
 fn a_run_leaves_its_page() {
-    let folder = data();
+    let folder = two_classes(["cold & <b>", "warm"], (6, 3));
     let out = folder.path().join("run");
     let options = ["--stages", "head:2,block5:1@0.0001", "--rotation-range", "20"];
     assert!(train(folder.path(), &out, &options).status().unwrap().success());
@@ -68,7 +50,7 @@ impl Drop for Ended {
 
 #[test]
 fn the_page_is_watched_while_the_run_goes_on() {
-    let folder = data();
+    let folder = two_classes(["cold & <b>", "warm"], (6, 3));
     let out = folder.path().join("run");
     let options = ["--freeze", "none", "--epochs", "4"];
     let mut run = Ended(train(folder.path(), &out, &options).stdout(Stdio::null()).spawn().unwrap());
@@ -76,7 +58,7 @@ fn the_page_is_watched_while_the_run_goes_on() {
         assert!(run.0.try_wait().unwrap().is_none(), "the run ended before it wrote a page");
         std::thread::sleep(Duration::from_millis(20));
     }
-    let mut watch = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+    let mut watch = program();
     watch.args(["watch", "--quiet", "--port", "0"]).arg(&out).stdout(Stdio::piped());
     let mut watch = Ended(watch.spawn().unwrap());
     let mut line = String::new();

@@ -1,10 +1,13 @@
 //! `frostline watch` as its user meets it: a page over HTTP that follows the run's folder.
 
+mod cli_support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use cli_support::{frostline, program};
 use frostline::report::Report;
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -18,7 +21,7 @@ struct Watch {
 
 impl Watch {
     fn new(folder: &Path) -> Watch {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
+        let mut command = program();
         command.args(["watch", "--port", "0"]).arg(folder).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut process = command.spawn().unwrap();
         let mut line = String::new();
@@ -104,11 +107,7 @@ fn ctrl_c_ends_it_with_success_though_a_client_listens() {
 
 #[test]
 fn what_is_no_run_and_a_port_that_is_taken_are_answered() {
-    let watch = || {
-        let mut command = assert_cmd::Command::cargo_bin("frostline").unwrap();
-        command.arg("watch");
-        command
-    };
+    let watch = || frostline(&["watch"]);
     let folder = tempfile::tempdir().unwrap();
     let no_run = watch().arg(folder.path()).assert().failure();
     no_run.stderr(contains("is no run").and(contains("report.html")).and(contains("frostline train")));

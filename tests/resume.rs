@@ -1,9 +1,12 @@
 //! A run that is killed at any moment, and taken up again, ends with the bits of a run that nobody disturbed.
 
+mod cli_support;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use cli_support::{noise, program};
 use frostline::train::{Checkpoint, History};
 use frostline::weights;
 use tempfile::TempDir;
@@ -15,28 +18,17 @@ fn data() -> TempDir {
         let to = folder.path().join(class);
         std::fs::create_dir_all(&to).unwrap();
         for i in 0..9u32 {
-            let picture = image::RgbImage::from_fn(32, 32, |x, y| {
-                let mut rgb = [((x * 31 + y * 17 + i * 13) % 97) as u8; 3];
-                rgb[tint] += 20;
-                image::Rgb(rgb)
-            });
-            picture.save(to.join(format!("{i}.png"))).unwrap();
+            noise(i, tint, 20).save(to.join(format!("{i}.png"))).unwrap();
         }
     }
     std::fs::write(folder.path().join("warm/broken.png"), b"not a picture").unwrap();
     folder
 }
 
-fn frostline() -> Command {
-    let mut command = Command::new(assert_cmd::cargo::cargo_bin("frostline"));
-    command.env("FROSTLINE_CACHE", concat!(env!("CARGO_TARGET_TMPDIR"), "/cache"));
-    command
-}
-
 /// Everything that a run could forget: two stages, a schedule, a plateau, patience, dropout, momentum, an unreadable
 /// image, batches that do not divide the epoch.
 fn train(data: &Path, out: &Path) -> Command {
-    let mut command = frostline();
+    let mut command = program();
     command.arg("train").arg(data).arg("--out").arg(out).arg("--quiet");
     command.args(["--layers", "conv8,pool,conv12,pool", "--weights", "none", "--input", "32", "--head", "8"]);
     command.args(["--dropout", "0.5", "--batch", "4", "--seed", "3", "--optimizer", "adam", "--lr", "0.003"]);
@@ -47,7 +39,7 @@ fn train(data: &Path, out: &Path) -> Command {
 }
 
 fn resume(out: &Path) -> Command {
-    let mut command = frostline();
+    let mut command = program();
     command.args(["train", "--quiet", "--resume"]).arg(out).stdout(Stdio::null()).stderr(Stdio::piped());
     command
 }

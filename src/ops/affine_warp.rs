@@ -6,7 +6,7 @@ use crate::error::{Error, unknown};
 use crate::gpu::Kernel;
 use crate::ops::pieces::INDEX;
 use crate::ops::step::flat_grid;
-use crate::ops::{Array, Case, Dtype, Given, Gradients, Lowered, Op, Operand, Part, Site, Step, Wants, Word};
+use crate::ops::{Array, Case, Dtype, Given, Lowered, Op, Operand, Part, Site, Step, Word};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/affine_warp.wgsl");
@@ -143,10 +143,6 @@ impl Op for AffineWarp {
             .into()
     }
 
-    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
-        Lowered::default()
-    }
-
     fn reference(&self, given: Given) -> Array {
         let [x, warp] = [&given.x[0], &given.x[1]];
         let [_, h, w, _] = x.nhwc();
@@ -165,10 +161,6 @@ impl Op for AffineWarp {
             }
         }
         y
-    }
-
-    fn reference_backward(&self, _given: Given, _y: &Array, _d_y: &Array) -> Gradients {
-        Gradients { d_x: vec![None, None], d_params: Vec::new() }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::gpu::Kernel;
 use crate::ops::affine_warp::rgb_with_rows;
 use crate::ops::pieces::INDEX;
 use crate::ops::step::flat_grid;
-use crate::ops::{Array, Case, Given, Gradients, Lowered, Op, Operand, Part, Site, Step, Wants};
+use crate::ops::{Array, Case, Given, Lowered, Op, Operand, Part, Site, Step};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/colour_jitter.wgsl");
@@ -48,10 +48,6 @@ impl Op for ColourJitter {
             .into()
     }
 
-    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
-        Lowered::default()
-    }
-
     fn reference(&self, given: Given) -> Array {
         let [x, matrix] = [&given.x[0], &given.x[1]];
         let [_, h, w, _] = x.nhwc();
@@ -61,10 +57,6 @@ impl Op for ColourJitter {
             rows.map(|m| (m[0] * rgb[0] + m[1] * rgb[1] + m[2] * rgb[2] + m[3]).clamp(0.0, 255.0))
         });
         Array::new(x.shape, y.collect())
-    }
-
-    fn reference_backward(&self, _given: Given, _y: &Array, _d_y: &Array) -> Gradients {
-        Gradients { d_x: vec![None, None], d_params: Vec::new() }
     }
 }
 

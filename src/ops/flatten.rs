@@ -1,6 +1,6 @@
 //! Maps as rows of a matrix.
 
-use crate::ops::{Array, Case, Given, Gradients, Lowered, Op, Site, Wants};
+use crate::ops::{Array, Case, Given, Gradients, Lowered, Op, Site};
 use crate::shape::Shape;
 
 /// x (n, ...) seen as (n, everything else); of a map, element (h, w, c) is column `(h W + w) C + c`.
@@ -29,10 +29,6 @@ impl Op for Flatten {
     }
 
     fn forward(&self, _site: &Site) -> Lowered {
-        Lowered::default()
-    }
-
-    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
         Lowered::default()
     }
 

@@ -5,7 +5,7 @@ use crate::ops::affine_warp::rgb_with_rows;
 use crate::ops::pieces::INDEX;
 use crate::ops::random_erasing::inside;
 use crate::ops::step::flat_grid;
-use crate::ops::{Array, Case, Given, Gradients, Lowered, Op, Operand, Part, Site, Step, Wants};
+use crate::ops::{Array, Case, Given, Lowered, Op, Operand, Part, Site, Step};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/mix.wgsl");
@@ -55,10 +55,6 @@ impl Op for Mix {
             .into()
     }
 
-    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
-        Lowered::default()
-    }
-
     fn reference(&self, given: Given) -> Array {
         let [x, partner, rule] = [&given.x[0], &given.x[1], &given.x[2]];
         let [_, h, w, _] = x.nhwc();
@@ -69,10 +65,6 @@ impl Op for Mix {
             share * x.data[e] + (1.0 - share) * partner.data[e]
         };
         Array::new(x.shape, (0..x.data.len()).map(mixed).collect())
-    }
-
-    fn reference_backward(&self, _given: Given, _y: &Array, _d_y: &Array) -> Gradients {
-        Gradients { d_x: vec![None, None, None], d_params: Vec::new() }
     }
 }
 

@@ -287,14 +287,18 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
 
     fn forward(&self, site: &Site) -> Lowered;
 
-    /// Steps for the wanted gradients and for nothing else.
-    fn backward(&self, site: &Site, wants: &Wants) -> Lowered;
+    /// Steps for the wanted gradients and for nothing else; none in a view, or where no input is differentiable.
+    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
+        Lowered::default()
+    }
 
     /// The forward pass in plain loops: the specification.
     fn reference(&self, given: Given) -> Array;
 
     /// The backward pass in plain loops, proven by finite differences of [`Op::reference`].
-    fn reference_backward(&self, given: Given, y: &Array, d_y: &Array) -> Gradients;
+    fn reference_backward(&self, given: Given, _y: &Array, _d_y: &Array) -> Gradients {
+        Gradients { d_x: vec![None; given.x.len()], d_params: Vec::new() }
+    }
 
     /// What the forward pass makes of the parameters that no gradient moves, each with its place, while the layer trains.
     fn reference_moved(&self, _given: Given) -> Vec<(usize, Array)> {

@@ -3,7 +3,7 @@
 use crate::gpu::Kernel;
 use crate::ops::pieces::INDEX;
 use crate::ops::step::flat_grid;
-use crate::ops::{Array, Case, Dtype, Given, Gradients, Lowered, Op, Operand, Part, Site, Step, Wants, Word};
+use crate::ops::{Array, Case, Dtype, Given, Lowered, Op, Operand, Part, Site, Step, Word};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/preprocess.wgsl");
@@ -82,18 +82,10 @@ impl Op for Preprocess {
         step.groups(flat_grid(count, site.caps.max_groups)).flops(6 * elements).into()
     }
 
-    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
-        Lowered::default()
-    }
-
     fn reference(&self, given: Given) -> Array {
         let pixels = given.x[0].data.chunks_exact(3);
         let y = pixels.flat_map(|pixel| (0..3).map(|c| self.mapped(pixel, c))).collect();
         Array::new(given.x[0].shape, y)
-    }
-
-    fn reference_backward(&self, _given: Given, _y: &Array, _d_y: &Array) -> Gradients {
-        Gradients { d_x: vec![None], d_params: Vec::new() }
     }
 }
 

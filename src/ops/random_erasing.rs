@@ -5,7 +5,7 @@ use crate::ops::affine_warp::rgb_with_rows;
 use crate::ops::pieces::{INDEX, RANDOM};
 use crate::ops::random::Key;
 use crate::ops::step::flat_grid;
-use crate::ops::{Array, Case, Given, Gradients, Live, Lowered, Op, Operand, Part, Site, Step, Wants, Word};
+use crate::ops::{Array, Case, Given, Live, Lowered, Op, Operand, Part, Site, Step, Word};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/random_erasing.wgsl");
@@ -62,10 +62,6 @@ impl Op for RandomErasing {
             .into()
     }
 
-    fn backward(&self, _site: &Site, _wants: &Wants) -> Lowered {
-        Lowered::default()
-    }
-
     fn reference(&self, given: Given) -> Array {
         let [x, rectangle] = [&given.x[0], &given.x[1]];
         let [_, h, w, _] = x.nhwc();
@@ -80,10 +76,6 @@ impl Op for RandomErasing {
             }
         }
         y
-    }
-
-    fn reference_backward(&self, _given: Given, _y: &Array, _d_y: &Array) -> Gradients {
-        Gradients { d_x: vec![None, None], d_params: Vec::new() }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::train::fit::Observer;
 use crate::train::metrics::Metrics;
 use crate::train::progress::Progress;
 use crate::train::run::Run;
-use crate::train::run::session::Watcher;
+use crate::train::run::watcher::Watcher;
 
 /// The checkpoint of the best epoch so far.
 pub const BEST: &str = "best.safetensors";

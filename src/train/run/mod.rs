@@ -4,9 +4,11 @@ pub mod keeper;
 pub mod session;
 pub mod setup;
 pub mod size;
+pub mod watcher;
 
-pub use session::{Session, Watcher};
+pub use session::Session;
 pub use size::Size;
+pub use watcher::Watcher;
 
 use std::path::{Path, PathBuf};
 

@@ -17,6 +17,7 @@ use crate::train::fit::{Fit, Observer};
 use crate::train::progress::Progress;
 use crate::train::run::keeper::{BEST, Keeper, LAST};
 use crate::train::run::setup;
+use crate::train::run::watcher::Watcher;
 use crate::train::run::{Place, Run};
 use crate::train::schedule::stages::Stage;
 use crate::weights::import::Report;
@@ -35,22 +36,6 @@ pub struct Session {
     /// What pretrained weights were loaded, where the run began with this session.
     pub imported: Option<Report>,
 }
-
-/// Who watches a session.
-pub trait Watcher: Observer {
-    /// Before a stage; `first` is its first epoch, counted from 0.
-    fn stage(&mut self, _stage: &Stage, _first: usize) {}
-
-    /// While the frozen part runs over `images` images.
-    fn features(&mut self, _done: usize, _images: usize) {}
-
-    /// What ran ahead of the stage and from where its results came, or why nothing did.
-    fn cached(&mut self, _about: &str) {}
-}
-
-/// Nobody watches.
-impl Observer for () {}
-impl Watcher for () {}
 
 impl Session {
     /// Begins a run: fills the store, and once all is well writes the settings into `folder`.

@@ -4,14 +4,7 @@ use std::io;
 
 use super::message::{self, HEADER_BYTES, MESSAGE_BYTES};
 use super::text::Texts;
-use super::{Child, Data, Group, INTERNAL_K, Layout, UNDEFINED, too_large};
-
-/// Where a group was put.
-pub(super) struct Placed {
-    pub header: u64,
-    pub tree: u64,
-    pub heap: u64,
-}
+use super::{Child, Data, Group, INTERNAL_K, Layout, Placed, UNDEFINED, too_large};
 
 /// Bytes of a symbol-table entry.
 const ENTRY_BYTES: usize = 40;

@@ -2,9 +2,8 @@
 
 use std::io;
 
-use super::group::Placed;
 use super::text::Texts;
-use super::{Attribute, Kind, UNDEFINED, too_large};
+use super::{Attribute, Kind, Placed, UNDEFINED, too_large};
 
 pub(super) const DATASPACE: u16 = 0x01;
 pub(super) const DATATYPE: u16 = 0x03;

@@ -20,6 +20,13 @@ const INTERNAL_K: usize = 16;
 const UNDEFINED: u64 = u64::MAX;
 const SUPERBLOCK_BYTES: u64 = 96;
 
+/// Where a group was put.
+struct Placed {
+    header: u64,
+    tree: u64,
+    heap: u64,
+}
+
 /// A group to write.
 #[derive(Default)]
 pub(in crate::weights) struct Group {
