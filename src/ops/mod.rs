@@ -86,6 +86,8 @@ pub enum Rung {
     Winograd4,
     /// Shared-memory tiles and register tiles: the form for GPUs.
     Tiled,
+    /// Winograd's F(4x4, 3x3) on the tiled products.
+    Winograd4Tiled,
 }
 
 impl Rung {
@@ -95,6 +97,7 @@ impl Rung {
             Rung::Subgroup => "subgroup",
             Rung::Winograd4 => "winograd4",
             Rung::Tiled => "tiled",
+            Rung::Winograd4Tiled => "winograd4_tiled",
         }
     }
 }
@@ -110,6 +113,11 @@ pub struct Rungs {
 impl Rungs {
     pub fn all(rung: Rung) -> Rungs {
         Rungs { forward: rung, d_x: rung, d_w: rung }
+    }
+
+    /// Whether some part takes a rung that `is`.
+    pub fn any(self, is: impl Fn(Rung) -> bool) -> bool {
+        [self.forward, self.d_x, self.d_w].into_iter().any(is)
     }
 
     /// The same with another rung for `part`; updates have none.

@@ -155,7 +155,7 @@ pub fn ladder(case: &Case, caps: &Caps) -> Vec<(Rung, Rungs)> {
 pub fn tolerance(kind: &str, rungs: Rungs) -> f64 {
     match kind {
         "max_pool2d" => 1e-7,
-        _ if [rungs.forward, rungs.d_x, rungs.d_w].contains(&Rung::Winograd4) => 4e-6,
+        _ if rungs.any(|rung| matches!(rung, Rung::Winograd4 | Rung::Winograd4Tiled)) => 4e-6,
         _ => 1e-6,
     }
 }
