@@ -58,18 +58,6 @@ impl<'a> Trial<'a> {
         self.case.op.backward(&self.site, &Wants { d_x, d_params })
     }
 
-    /// The steps of one part alone; `None` where the op has no such part.
-    pub fn part_steps(&self, part: Part) -> Option<Lowered> {
-        let d_x =
-            (0..self.case.x.len()).map(|i| part == Part::DX && self.case.op.differentiable(i)).collect();
-        let d_params = vec![part == Part::DW; self.case.op.params(&self.case.x).len()];
-        let wants = Wants { d_x, d_params };
-        match part {
-            Part::Forward => Some(self.forward_steps()),
-            _ => wants.any().then(|| self.case.op.backward(&self.site, &wants)),
-        }
-    }
-
     /// Runs forward and backward and compares every result with the reference; then adds the gradients once more onto
     /// themselves, which must double them. A view computes nothing, and nothing is compared.
     ///

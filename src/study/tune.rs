@@ -14,8 +14,8 @@ use crate::gpu::{Class, Device, Form, Launch};
 use crate::graph::{Choices, Graph, Node, Sweep, choices};
 use crate::ops::{Case, Lowered, Part, Rung, Rungs};
 use crate::study::bound::{Bound, lower};
+use crate::study::check;
 use crate::study::timing::Times;
-use crate::study::verify;
 
 pub use known::{Finding, Known};
 
@@ -207,7 +207,7 @@ fn winner(device: &Device, case: &Case, part: Part, key: &str, timed: &[(Candida
     let preferred = timed.iter().filter(|(c, times)| c.rung == default && hardly_slower(times));
     for (candidate, _) in preferred.chain(timed) {
         let rungs = Rungs::all(Rung::Naive).with(part, candidate.rung);
-        if verify::rel_error(device, &case.small(), rungs, part)? <= verify::TOLERANCE {
+        if check::rel_errors(device, &case.small(), rungs)?[part as usize] <= check::TOLERANCE {
             return Ok(candidate.rung);
         }
     }

@@ -2,7 +2,7 @@
 
 use maud::{Markup, Render, html};
 
-use super::{Ink, number, shorten, text_width};
+use super::{Ink, number, shorten_front, text_width};
 
 /// A part of the whole, and the parts that it is made of in turn.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ impl Flame {
                         height=(number(LEVEL - 1.0)) rx="2" class={ "fill " (self.ink.class()) } {}
                     @if width > text_width("xxx") {
                         text.inverse x=(number(x + 4.0)) y=(number(y + 16.0)) {
-                            (shorten(&self.name, width - 6.0))
+                            (shorten_front(&self.name, width - 6.0))
                         }
                     }
                 }

@@ -89,6 +89,12 @@ fn shorten(words: &str, most: f64) -> String {
     words.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
 }
 
+/// The same for words whose end tells them apart, as of `block4_conv1` and `block4_conv2`.
+fn shorten_front(words: &str, most: f64) -> String {
+    let turned: String = words.chars().rev().collect();
+    shorten(&turned, most).chars().rev().collect()
+}
+
 /// A row of names with their colours from (x, y) on, in as many lines as they need; and the height that it takes.
 fn legend(names: &[(Ink, &str)], left: f64, y: f64) -> (Markup, f64) {
     const LINE: f64 = 18.0;

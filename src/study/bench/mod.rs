@@ -2,7 +2,7 @@
 //! under the roofline that was measured in the same run.
 
 mod compare;
-mod kernels;
+pub(super) mod kernels;
 mod record;
 pub mod steps;
 

@@ -1,6 +1,7 @@
 //! Proof that this machine computes rightly: every kernel and every rung on this adapter, between guard words, against
 //! its f64 reference; twice, for the same bits; and every reference against finite differences.
 
+mod errors;
 mod table;
 
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::optim::{self, Rule, trial as rules};
 use crate::shape::Shape;
 use crate::study::kernels;
 
+pub use errors::{TOLERANCE, rel_errors};
 pub use table::Environment;
 
 /// What is checked, and with which text.
