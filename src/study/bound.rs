@@ -1,4 +1,16 @@
 //! Steps bound to tensors of their own, to run again and again: what benches and tuning time.
+//!
+//! ```no_run
+//! use frostline::gpu::{Device, adapter::Choice};
+//! use frostline::ops::{Case, Part, Rung, Rungs, conv2d::Conv2d};
+//! use frostline::study::bound::{Bound, lower};
+//! let device = Device::open(&Choice::Best)?;
+//! let case = Case::new(Conv2d::vgg(64), &[&[1, 56, 56, 64]]);
+//! let lowered = lower(&device, &case, Rungs::all(Rung::Naive), Part::DW).expect("a convolution has weights");
+//! let launches = Bound::of(&device, &case)?.prepare(&lowered)?;
+//! println!("d_w takes {} s", device.time(&launches)?);
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::collections::HashMap;
 

@@ -1,4 +1,19 @@
 //! The catalogue of kernels: every WGSL file and shared piece, who uses it, and its module as the driver gets it.
+//!
+//! ```
+//! use frostline::gpu::{Caps, Edit};
+//! use frostline::ops::{Case, Part, Rung, Rungs, dense::Dense};
+//! use frostline::study::kernels;
+//! let (caps, rungs) = (Caps::default(), Rungs::all(Rung::Naive));
+//! let files = kernels::catalogue(&caps);
+//! let dense = kernels::find(&files, "dense")?;
+//! assert_eq!(kernels::spirv(&dense.kernels[0])?[0], 0x0723_0203);
+//! let case = Case::new(Dense::new(8, true), &[&[2, 16]]);
+//! assert!(kernels::runs(&case, &caps, rungs, &Edit::new("dense", dense.source)));
+//! assert!(kernels::steps(&case, &caps, rungs).iter().any(|step| step.part == Part::DW));
+//! assert_eq!(kernels::rung(rungs, Part::DX), "naive");
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,17 @@
 //! The kernel lab: an edited kernel is proven in checked mode, then timed beside the shipped rungs.
+//!
+//! ```no_run
+//! use frostline::gpu::{Device, Edit, adapter::Choice};
+//! use frostline::study::{lab, roofline::Roofline};
+//! let device = Device::open(&Choice::Best)?;
+//! let edit = Edit::new("conv2d", &std::fs::read_to_string("mine.wgsl").expect("an edited copy"));
+//! let report = lab::check(&device, &edit, "conv2d", "")?.run(&device, |_| ());
+//! if report.passed() {
+//!     let roofline = Roofline::measure(&device)?;
+//!     lab::race(&device, &roofline, &edit, "conv2d", "")?.iter().for_each(|race| println!("{race}"));
+//! }
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::fmt;
 

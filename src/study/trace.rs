@@ -1,4 +1,17 @@
 //! One training step taken apart: every layer's result on the way forward, and every gradient on the way back.
+//!
+//! ```
+//! use frostline::{data::batches::Minibatch, error::Result, graph::Store, nn::Network};
+//! use frostline::study::trace::{first_nan, trace};
+//! fn stand(network: &Network, store: &mut Store, batch: &Minibatch) -> Result<()> {
+//!     let stops = trace(network, store, batch, 0, u64::MAX)?;
+//!     stops.iter().for_each(|stop| println!("{} of {}: rms {}", stop.way, stop.name, stop.stats.rms));
+//!     if let Some(stop) = first_nan(&stops) {
+//!         stop.image().save("nan.png").expect("a place to write");
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 use std::fmt;
 

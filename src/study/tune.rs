@@ -2,6 +2,17 @@
 //!
 //! It is explicit: without it each op's own order decides, so that the same seed gives the same bits on the same adapter.
 //! What tuning found is plain data ([`Choices`]) that a receipt can keep, and it never depends on the batch size.
+//!
+//! ```
+//! use frostline::{error::Result, graph::{Graph, Store}};
+//! use frostline::study::tune::{Known, Level, tune};
+//! fn tuned(graph: &Graph, store: &mut Store, folder: &std::path::Path) -> Result<()> {
+//!     let device = store.device().clone();
+//!     let mut known = Known::open(&device, folder);
+//!     store.choices = tune(&device, graph, Level::Quick, &mut known, |layer, found| println!("{layer}: {}", found.rung))?;
+//!     known.save()
+//! }
+//! ```
 
 mod known;
 

@@ -1,4 +1,14 @@
 //! Numbers as colours.
+//!
+//! ```
+//! use frostline::study::show::shades::{Map, enlarged, shade};
+//! let map = Map::channel(&[0.0, 9.0, 5.0, 9.0], [1, 2, 2], 0).scaled(1.0);
+//! assert_eq!((map.values.clone(), map.most()), (vec![0.0, 1.0], 1.0));
+//! let image = enlarged(&map.shaded(), 64);
+//! assert_eq!((image.dimensions(), *image.get_pixel(63, 0)), ((64, 32), shade(1.0)));
+//! let looked_at = map.resized(32, 64).over(&image);
+//! assert_eq!(looked_at.dimensions(), (64, 32));
+//! ```
 
 use image::imageops::FilterType;
 use image::{ImageBuffer, Luma, Rgb, RgbImage, imageops};
