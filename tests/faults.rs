@@ -67,7 +67,7 @@ fn own_device() -> Arc<Device> {
 fn narrow() -> Architecture {
     let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let base = layers.len();
-    let head = Head { pool: Pool::Avg, hidden: vec![8], dropout: 0.5, classes: 2 };
+    let head = Head { pool: Pool::Avg, hidden: vec![8], dropout: 0.5, classes: 2, ..Head::default() };
     layers.extend(head.layers().unwrap());
     let (input, preprocessing) = ([32; 2], Preprocessing::Rescale);
     Architecture { model: "vgg11".into(), input, preprocessing, layers, base }

@@ -134,7 +134,8 @@ fn choices(graph: &Graph, caps: &Caps, rung: Option<Rung>) -> Choices {
     let mut choices = Choices::default();
     for (node, rung) in graph.nodes.iter().zip(std::iter::repeat(rung)) {
         let (x, y) = (graph.x_shapes(node, 1), graph.shape(node.y, 1));
-        let site = Site { x: &x, y, caps, rungs: Rungs::all(Rung::Naive), training: true, layer: 0 };
+        let site =
+            Site { x: &x, y, caps, rungs: Rungs::all(Rung::Naive), training: true, trains: true, layer: 0 };
         for (part, rung) in [Part::Forward, Part::DX, Part::DW].into_iter().zip(std::iter::repeat(rung)) {
             rung.into_iter().for_each(|rung| choices.set(&*node.op, &site, part, rung));
         }

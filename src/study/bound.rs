@@ -23,8 +23,10 @@ use crate::shape::Shape;
 /// The steps of one part of a case alone; `None` where the op has no such part.
 pub fn lower(device: &Device, case: &Case, rungs: Rungs, part: Part) -> Option<Lowered> {
     let site = case.site(device.caps(), rungs);
-    let d_x = (0..case.x.len()).map(|i| part == Part::DX && case.op.differentiable(i)).collect();
-    let wants = Wants { d_x, d_params: vec![part == Part::DW; case.op.params(&case.x).len()] };
+    let Wants { mut d_x, mut d_params } = case.wants();
+    let others = if part == Part::DX { &mut d_params } else { &mut d_x };
+    others.fill(false);
+    let wants = Wants { d_x, d_params };
     match part {
         Part::Forward => Some(case.op.forward(&site)),
         Part::DX | Part::DW => wants.any().then(|| case.op.backward(&site, &wants)),

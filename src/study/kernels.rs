@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, unknown};
 use crate::gpu::{Caps, Edit, Kernel, Piece};
 use crate::ops::cases::{self, Case};
-use crate::ops::{Part, Rungs, Step, Wants};
+use crate::ops::{Part, Rungs, Step};
 use crate::optim::{self, clip, trial};
 
 /// One file of `shaders/` or `shaders/pieces/`.
@@ -95,10 +95,8 @@ fn push_new<T: PartialEq>(all: &mut Vec<T>, one: T) {
 /// Forward and backward steps of a case on given rungs.
 pub fn steps(case: &Case, caps: &Caps, rungs: Rungs) -> Vec<Step> {
     let site = case.site(caps, rungs);
-    let d_x = (0..case.x.len()).map(|i| case.op.differentiable(i)).collect();
-    let wants = Wants { d_x, d_params: vec![true; case.op.params(&case.x).len()] };
     let mut steps = case.op.forward(&site).steps;
-    steps.extend(case.op.backward(&site, &wants).steps);
+    steps.extend(case.op.backward(&site, &case.wants()).steps);
     steps
 }
 
