@@ -21,9 +21,9 @@ fn phase(profile: &Profile, part: Part) -> Flame {
     measured(whole(profile, part.name().to_owned(), ink(part), layers))
 }
 
-/// With its time in front of its name.
+/// With its time in its name.
 fn measured(flame: Flame) -> Flame {
-    Flame { name: format!("{:.0} ms {}", flame.value, flame.name), ..flame }
+    Flame { name: format!("{} {:.0} ms", flame.name, flame.value), ..flame }
 }
 
 fn layer_of(profile: &Profile, layer: &str, part: Part) -> Flame {

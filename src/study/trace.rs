@@ -1,7 +1,7 @@
 //! One training step taken apart: every layer's result on the way forward, and every gradient on the way back.
 //!
 //! ```
-//! use frostline::{data::batches::Minibatch, error::Result, graph::Store, nn::Network};
+//! use frostline::{error::Result, graph::Store, nn::Network, train::samples::Minibatch};
 //! use frostline::study::trace::{first_nan, trace};
 //! fn stand(network: &Network, store: &mut Store, batch: &Minibatch) -> Result<()> {
 //!     let stops = trace(network, store, batch, 0, u64::MAX)?;

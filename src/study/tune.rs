@@ -9,7 +9,7 @@
 //! fn tuned(graph: &Graph, store: &mut Store, folder: &std::path::Path) -> Result<()> {
 //!     let device = store.device().clone();
 //!     let mut known = Known::open(&device, folder);
-//!     store.choices = tune(&device, graph, Level::Quick, &mut known, |layer, found| println!("{layer}: {}", found.rung))?;
+//!     store.choices = tune(&device, graph, Level::Quick, &mut known, |layer, found| println!("{layer}: {}", found.rung.name()))?;
 //!     known.save()
 //! }
 //! ```

@@ -2,9 +2,10 @@
 //!
 //! ```
 //! use frostline::nn::{Freeze, vgg};
-//! use frostline::study::explain::{Difference, Explanation, Listing, Setting};
+//! use frostline::study::explain::listing::{Difference, Listing};
+//! use frostline::study::explain::{Explanation, Setting};
 //! let of = |freeze| {
-//!     let (architecture, rule) = (vgg::with_top("vgg11", 224, 10)?, std::sync::Arc::new(frostline::optim::Sgd::default()));
+//!     let (architecture, rule) = (vgg::with_top("vgg11", 64, 10)?, std::sync::Arc::new(frostline::optim::Sgd::default()));
 //!     Explanation::of(&Setting { architecture, freeze, batch: 1, rule, memory: u64::MAX })
 //! };
 //! let (a, b) = (of(Freeze::None)?, of(Freeze::Index(2))?);
