@@ -60,7 +60,7 @@ impl Flame {
                     title { (self.words) }
                     rect x=(number(x)) y=(number(y)) width=(number((width - 1.0).max(LEAST)))
                         height=(number(LEVEL - 1.0)) rx="2" class={ "fill " (self.ink.class()) } {}
-                    @if width > text_width("xxx") {
+                    @if width > text_width("xxxxx") {
                         text.inverse x=(number(x + 4.0)) y=(number(y + 16.0)) {
                             (self.label(width - 6.0))
                         }
