@@ -105,11 +105,13 @@ impl Range {
     }
 }
 
-/// The rate at which the smoothed loss falls most steeply, per factor of the rate; `None` where it never falls.
+/// The rate at which the smoothed loss falls most steeply, per factor of the rate; `None` where it never falls. Slopes are
+/// taken over a tenth of the steps: from one step to the next the first averages only follow the noise of their batches.
 pub fn steepest(points: &[Point]) -> Option<f32> {
+    let span = (points.len() / 10).max(1);
     let slope =
-        |pair: &[Point]| (pair[1].smooth - pair[0].smooth) / f64::from(pair[1].rate / pair[0].rate).ln();
-    let slopes = points.windows(2).map(|pair| (slope(pair), pair[0].rate));
+        |run: &[Point]| (run[span].smooth - run[0].smooth) / f64::from(run[span].rate / run[0].rate).ln();
+    let slopes = points.windows(span + 1).map(|run| (slope(run), run[span / 2].rate));
     slopes.filter(|(slope, _)| *slope < 0.0).min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, rate)| rate)
 }
 
@@ -143,5 +145,19 @@ mod tests {
             [point(1e-4, 2.0), point(1e-3, 1.9), point(1e-2, 1.0), point(1e-1, 0.9), point(1.0, 3.0)];
         assert_eq!(steepest(&points), Some(1e-3));
         assert_eq!(steepest(&[point(0.1, 1.0), point(1.0, 2.0)]), None);
+    }
+
+    #[test]
+    fn the_noise_of_the_first_batches_is_no_descent() {
+        let range = Range { from: 1e-6, to: 1.0, steps: 60 };
+        let noise = [22.0, 24.5, 22.3, 21.5, 23.5, 22.8];
+        let level = |step: usize| if step < 40 { 22.0 } else { 22.0 - 0.9 * (step - 40) as f64 };
+        let point = |step| Point {
+            rate: range.rate(step),
+            loss: 0.0,
+            smooth: *noise.get(step).unwrap_or(&level(step)),
+        };
+        let found = steepest(&(0..60).map(point).collect::<Vec<_>>()).unwrap();
+        assert!(found >= range.rate(40), "{found}");
     }
 }
