@@ -12,6 +12,7 @@ mod support;
 use std::path::Path;
 
 use frostline::gpu::Caps;
+use frostline::graph::fuse::fuse;
 use frostline::graph::role::Role;
 use frostline::graph::store::state_name;
 use frostline::graph::{Choices, Graph, ParamId, Plan, Program, Settings, Store};
@@ -19,7 +20,7 @@ use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Freeze, Network};
 use frostline::ops::{Array, Now, Part, Rung, Rungs, Site};
 use frostline::optim::keras::{Described, from_config};
-use frostline::train::keras::model::compiled;
+use frostline::train::keras::compiled::compiled;
 use frostline::train::keras::state::restore;
 use frostline::weights;
 use keras_support::{Model, Tensors, distance, models, names, oracle, text, wide};
@@ -97,7 +98,7 @@ impl Bound {
         let (ends, n) = (Ends::of(&graph).unwrap(), model.samples());
         let mut outputs = vec![ends.losses, ends.probabilities];
         outputs.extend(roles(&graph));
-        let choices = choices(&graph, store.device().caps(), rung);
+        let choices = choices(&graph, &outputs, store.device().caps(), rung);
         let settings = Settings { batch: n, outputs, choices, ..settings };
         let plan = Plan::new(&graph, store.device().caps(), settings).unwrap();
         let program = Program::new(&graph, plan, &mut store).unwrap();
@@ -129,14 +130,17 @@ impl Bound {
     }
 }
 
-/// `rung` wherever an op has it; the defaults where there is none.
-fn choices(graph: &Graph, caps: &Caps, rung: Option<Rung>) -> Choices {
+/// `rung` wherever an op has it, those that took the next op in included; the defaults where there is none.
+fn choices(graph: &Graph, outputs: &[Role], caps: &Caps, rung: Option<Rung>) -> Choices {
     let mut choices = Choices::default();
-    for (node, rung) in graph.nodes.iter().zip(std::iter::repeat(rung)) {
+    let Some(rung) = rung else { return choices };
+    let (fused, inside) = fuse(graph, outputs);
+    let hosts = inside.iter().map(|inside| &fused.nodes[inside.host.0]);
+    for node in graph.nodes.iter().chain(hosts) {
         let (x, y) = (graph.x_shapes(node, 1), graph.shape(node.y, 1));
         let site = Site { x: &x, y, caps, rungs: Rungs::all(Rung::Naive), training: true, layer: 0 };
-        for (part, rung) in [Part::Forward, Part::DX, Part::DW].into_iter().zip(std::iter::repeat(rung)) {
-            rung.into_iter().for_each(|rung| choices.set(&*node.op, &site, part, rung));
+        for part in [Part::Forward, Part::DX, Part::DW] {
+            choices.set(&*node.op, &site, part, rung);
         }
     }
     choices
@@ -266,8 +270,7 @@ fn twenty_steps_of_each_optimizer() {
         let exact = model.numbers("losses_f64.safetensors");
         for (name, run) in model.training() {
             for rung in rungs() {
-                // Plain sums over long rows lose digits, and one lost digit flips a ReLU: they are followed for a step.
-                let follows = matches!(rung, Some(Rung::Subgroup) | None) && run["stable"].as_bool().unwrap();
+                let follows = run["stable"].as_bool().unwrap();
                 let losses = &exact[name].data[..if follows { exact[name].data.len() } else { 2 }];
                 trajectory(&model, name, run, losses, rung, &mut tally);
             }
