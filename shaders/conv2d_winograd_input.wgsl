@@ -1,13 +1,13 @@
 // Winograd F(4x4, 3x3), input: V = B^T d B for every tile d of 6x6 pixels, tiles four pixels apart.
 //
 // x    (n, h, w, c) NHWC, c a multiple of 4; what lies outside counts as zero (padding)
-// out  texels V[36][..]; texel (z, tile, c / 4) at z * z_stride + tile and channel strides, so that the same
-//      kernel writes operand a of gemm by rows (forward, d_x) or of gemm_tn by columns (d_w).
+// out  V[36][tile][c] as the strides say, through the piece `winograd_stack`: texels in the order of gemm's rows
+//      (forward, d_x) or of gemm_tn's columns (d_w), or plain matrices for gemm_tiled.
 //      Tiles from `tiles` up to the end of the last group become zero.
 //
-// One invocation computes one tile of four channels: 36 loads, 36 texels. There is no branch and no
+// One invocation computes one tile of four channels: 36 loads, 36 stores. There is no branch and no
 // loop: on llvmpipe both would put every result through a mask.
-// groups, LANES_ON_TILES: (c / 4, tiles / 8 rounded up); else (c / 32 rounded up, tiles rounded up to 4)
+// groups as the `lanes` piece in front of this file says
 // Source: Lavin and Gray 2015, section 4.2 and the F(4x4, 3x3) matrices.
 
 struct P {
@@ -19,12 +19,10 @@ struct P {
     tiles: u32,       // tiles in this chunk
     pad_h: u32, pad_w: u32,
     flipped: u32,     // 1: the tile is rotated by half a turn, as d_x wants it
-    z_stride: u32,
-    tile_high: u32, tile_low: u32, // texels per 32 tiles, per tile within 32
-    c_high: u32, c_low: u32,       // texels per 8 channel groups, per channel group within 8
+    z_stride: u32,    // vec4f from one of the 36 to the next
+    item_high: u32, item_low: u32, // vec4f per 32 tiles, per tile within 32
+    quad_high: u32, quad_low: u32, // vec4f per 32 channels, per four within 32
 }
-
-@group(0) @binding(1) var out: texture_storage_2d<rgba32float, write>;
 
 fn pixel(base: u32, y: i32, x: i32, live: bool) -> vec4f {
     let inside = live && u32(y) < p.h && u32(x) < p.w; // a negative number is a large u32
@@ -65,21 +63,15 @@ fn combine(k: Weights, v: Six) -> vec4f {
     return k.a * v.a + k.b * v.b + k.c * v.c + k.d * v.d + k.e * v.e + k.f * v.f;
 }
 
-fn put_column(i: u32, column: Six) {
-    let v = transform(column);
-    textureStore(out, texel(i), v.a);
-    textureStore(out, texel(i + 6u * p.z_stride), v.b);
-    textureStore(out, texel(i + 12u * p.z_stride), v.c);
-    textureStore(out, texel(i + 18u * p.z_stride), v.d);
-    textureStore(out, texel(i + 24u * p.z_stride), v.e);
-    textureStore(out, texel(i + 30u * p.z_stride), v.f);
-}
-
-@compute @workgroup_size(8)
-fn input_tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let tile = select(group.y, group.y * 8u + lane, LANES_ON_TILES != 0u);
-    let c = select(group.x * 8u + lane, group.x, LANES_ON_TILES != 0u);
-    let whole = p.tile_first + tile;
+@compute @workgroup_size(LANES)
+fn input_tiles(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let own = spot(group, groups, lane, p.c4);
+    if beyond(own.item, p.tiles) { return; }
+    let whole = p.tile_first + own.item;
     let image = whole / (p.rows * p.columns);
     let in_image = whole - image * p.rows * p.columns;
     let tile_y = in_image / p.columns;
@@ -87,17 +79,18 @@ fn input_tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_in
     let s = select(1, -1, p.flipped != 0u);
     let y = i32(4u * tile_y) - i32(p.pad_h) + corner;
     let x = i32(4u * (in_image - tile_y * p.columns)) - i32(p.pad_w) + corner;
-    let live = tile < p.tiles && c < p.c4;
-    let base = image * p.h * p.w * p.c4 + c;
+    let live = own.item < p.tiles && own.quad < p.c4;
+    let base = image * p.h * p.w * p.c4 + own.quad;
     let r0 = pixel_row(base, y, x, live);
     let r1 = pixel_row(base, y + s, x, live);
     let r2 = pixel_row(base, y + 2 * s, x, live);
     let r3 = pixel_row(base, y + 3 * s, x, live);
     let r4 = pixel_row(base, y + 4 * s, x, live);
     let r5 = pixel_row(base, y + 5 * s, x, live);
-    let i = (tile >> 5u) * p.tile_high + (tile & 31u) * p.tile_low + (c >> 3u) * p.c_high + (c & 7u) * p.c_low;
+    let i = stack_at(own);
     for (var j = 0u; j < 6u; j++) {
         let k = weights(j);
-        put_column(i + j * p.z_stride, Six(combine(k, r0), combine(k, r1), combine(k, r2), combine(k, r3), combine(k, r4), combine(k, r5)));
+        let row = Six(combine(k, r0), combine(k, r1), combine(k, r2), combine(k, r3), combine(k, r4), combine(k, r5));
+        put_column(i + j * p.z_stride, transform(row));
     }
 }

@@ -6,13 +6,14 @@
 //       stores them
 //
 // One invocation computes one tile (4x4, pooled 2x2) of four channels.
-// groups (c / 32 rounded up, tiles). Source: Lavin and Gray 2015.
+// groups as the `lanes` piece in front of this file says. Source: Lavin and Gray 2015.
 
 struct P {
     h: u32, w: u32,   // of the convolution's output, before pooling
     c4: u32,
     rows: u32, columns: u32,
     tile_first: u32,
+    tiles: u32,       // tiles in this chunk
     z_stride: u32,    // vec4f from one z of M to the next
     tile_stride: u32, // vec4f from one tile of M to the next
     flipped: u32,     // 1: the tile comes rotated by half a turn (d_x)
@@ -52,16 +53,21 @@ fn finish(column: Six, add: vec4f) -> Four {
     return Four(keep(v.a + add), keep(v.b + add), keep(v.c + add), keep(v.d + add));
 }
 
-@compute @workgroup_size(8)
-fn output_tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let c = group.x * 8u + lane;
-    if c >= p.c4 { return; }
-    let whole = p.tile_first + group.y;
+@compute @workgroup_size(LANES)
+fn output_tiles(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let own = spot(group, groups, lane, p.c4);
+    let c = own.quad;
+    if c >= p.c4 || beyond(own.item, p.tiles) { return; }
+    let whole = p.tile_first + own.item;
     let image = whole / (p.rows * p.columns);
     let in_image = whole - image * p.rows * p.columns;
     let tile_y = in_image / p.columns;
     let tile_x = in_image - tile_y * p.columns;
-    let i = group.y * p.tile_stride + c;
+    let i = own.item * p.tile_stride + c;
     let s = 6u * p.z_stride;
     let r0 = load_row(i);
     let r1 = load_row(i + s);

@@ -1,11 +1,11 @@
 // Winograd F(4x4, 3x3), the adjoint of the output transform: d_M = A d_y A^T for every tile of 4x4 outputs.
 //
 // x    d_y (n, h, w, c) NHWC, c a multiple of 4
-// out  texels d_M[36][c / 32][tile][8]: operand b of gemm_tn, by columns.
-//      Tiles from `tiles` up to the end of the last strip of four become zero.
+// out  d_M[36][tile][c] as the strides say, through the piece `winograd_stack`: texels as operand b of gemm_tn, by
+//      columns, or plain matrices for gemm_tiled. Tiles from `tiles` up to the end of the last strip of four become zero.
 //
-// One invocation computes one tile of four channels: 16 loads, 36 texels.
-// groups (c panels, tiles rounded up to 4). Source: the adjoint of Lavin and Gray 2015.
+// One invocation computes one tile of four channels: 16 loads, 36 stores.
+// groups as the `lanes` piece in front of this file says. Source: the adjoint of Lavin and Gray 2015.
 
 struct P {
     h: u32, w: u32,
@@ -13,12 +13,10 @@ struct P {
     rows: u32, columns: u32,
     tile_first: u32,
     tiles: u32,
-    depth: u32,      // tiles rounded up to 4: texels along a panel / 8
-    z_stride: u32,   // panels * depth * 8
-    out_offset: u32,
+    z_stride: u32,    // vec4f from one of the 36 to the next
+    item_high: u32, item_low: u32, // vec4f per 32 tiles, per tile within 32
+    quad_high: u32, quad_low: u32, // vec4f per 32 channels, per four within 32
 }
-
-@group(0) @binding(1) var out: texture_storage_2d<rgba32float, write>;
 
 fn pixel(base: u32, y: u32, x: u32, live: bool) -> vec4f {
     let inside = live && y < p.h && x < p.w;
@@ -40,37 +38,34 @@ fn pixel_row(base: u32, y: u32, x: u32, live: bool) -> Six {
                           pixel(base, y, x + 2u, live), pixel(base, y, x + 3u, live)));
 }
 
-fn put_column(i: u32, column: Four) {
-    let v = transform(column);
-    textureStore(out, texel(i), v.a);
-    textureStore(out, texel(i + 6u * p.z_stride), v.b);
-    textureStore(out, texel(i + 12u * p.z_stride), v.c);
-    textureStore(out, texel(i + 18u * p.z_stride), v.d);
-    textureStore(out, texel(i + 24u * p.z_stride), v.e);
-    textureStore(out, texel(i + 30u * p.z_stride), v.f);
-}
+// Column z of A d_y A^T.
+fn column(z: u32, i: u32, d: Four) { put_column(i + z * p.z_stride, transform(d)); }
 
-@compute @workgroup_size(8)
-fn output_gradient_tiles(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let tile = group.y;
-    let c = group.x * 8u + lane;
-    let whole = p.tile_first + tile;
+@compute @workgroup_size(LANES)
+fn output_gradient_tiles(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let own = spot(group, groups, lane, p.c4);
+    if beyond(own.item, p.tiles) { return; }
+    let whole = p.tile_first + own.item;
     let image = whole / (p.rows * p.columns);
     let in_image = whole - image * p.rows * p.columns;
     let tile_y = in_image / p.columns;
     let y = 4u * tile_y;
     let x = 4u * (in_image - tile_y * p.columns);
-    let live = tile < p.tiles && c < p.c4;
-    let base = image * p.h * p.w * p.c4 + c;
+    let live = own.item < p.tiles && own.quad < p.c4;
+    let base = image * p.h * p.w * p.c4 + own.quad;
     let r0 = pixel_row(base, y, x, live);
     let r1 = pixel_row(base, y + 1u, x, live);
     let r2 = pixel_row(base, y + 2u, x, live);
     let r3 = pixel_row(base, y + 3u, x, live);
-    let i = p.out_offset + (group.x * p.depth + tile) * 8u + lane;
-    put_column(i, Four(r0.a, r1.a, r2.a, r3.a));
-    put_column(i + p.z_stride, Four(r0.b, r1.b, r2.b, r3.b));
-    put_column(i + 2u * p.z_stride, Four(r0.c, r1.c, r2.c, r3.c));
-    put_column(i + 3u * p.z_stride, Four(r0.d, r1.d, r2.d, r3.d));
-    put_column(i + 4u * p.z_stride, Four(r0.e, r1.e, r2.e, r3.e));
-    put_column(i + 5u * p.z_stride, Four(r0.f, r1.f, r2.f, r3.f));
+    let i = stack_at(own);
+    column(0u, i, Four(r0.a, r1.a, r2.a, r3.a));
+    column(1u, i, Four(r0.b, r1.b, r2.b, r3.b));
+    column(2u, i, Four(r0.c, r1.c, r2.c, r3.c));
+    column(3u, i, Four(r0.d, r1.d, r2.d, r3.d));
+    column(4u, i, Four(r0.e, r1.e, r2.e, r3.e));
+    column(5u, i, Four(r0.f, r1.f, r2.f, r3.f));
 }

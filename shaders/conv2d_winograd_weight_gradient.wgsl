@@ -1,10 +1,10 @@
 // Winograd F(4x4, 3x3), the adjoint of the weight transform: d_w = G^T d_U G for every pair of channels.
 //
-// x  d_U[36][ci][co] f32 from gemm_tn, co a multiple of 4
+// x  d_U[36][ci][co] f32 as the product wrote it, co a multiple of 4
 // y  d_w (3, 3, ci, co), written or added to
 //
 // One invocation computes nine taps of one input and four output channels.
-// groups (co / 32 rounded up, ci). Source: the adjoint of Lavin and Gray 2015.
+// groups as the `lanes` piece in front of this file says. Source: the adjoint of Lavin and Gray 2015.
 
 struct P {
     ci: u32,
@@ -46,12 +46,17 @@ fn put_column(i: u32, s: u32, u: Six) {
     put(i + 6u * s, v.c);
 }
 
-@compute @workgroup_size(8)
-fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-    let o = group.x * 8u + lane;
-    if o >= p.co4 { return; }
+@compute @workgroup_size(LANES)
+fn weight_gradient(
+    @builtin(workgroup_id) group: vec3u,
+    @builtin(num_workgroups) groups: vec3u,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let own = spot(group, groups, lane, p.co4);
+    let o = own.quad;
+    if o >= p.co4 || beyond(own.item, p.ci) { return; }
     let z = p.z_stride;
-    let i = group.y * p.row_stride + o;
+    let i = own.item * p.row_stride + o;
     let r0 = load_row(i, z);
     let r1 = load_row(i + 6u * z, z);
     let r2 = load_row(i + 12u * z, z);
@@ -59,7 +64,7 @@ fn weight_gradient(@builtin(workgroup_id) group: vec3u, @builtin(local_invocatio
     let r4 = load_row(i + 24u * z, z);
     let r5 = load_row(i + 30u * z, z);
     let tap = p.ci * p.co4;
-    let at = group.y * p.co4 + o;
+    let at = own.item * p.co4 + o;
     put_column(at, tap, Six(r0.a, r1.a, r2.a, r3.a, r4.a, r5.a));
     put_column(at + tap, tap, Six(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b));
     put_column(at + 2u * tap, tap, Six(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c));

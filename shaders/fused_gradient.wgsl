@@ -23,15 +23,6 @@ fn masked(i: u32, left: u32) -> vec4f {
     return d;
 }
 
-// Four channels of one chunk of rows.
-struct Strip { c: u32, first: u32, end: u32, at: u32 }
-
-fn strip(i: u32) -> Strip {
-    let quads = (p.channels + 3u) / 4u;
-    let k = i / quads;
-    return Strip(4u * (i - k * quads), k * p.chunk, min((k + 1u) * p.chunk, p.rows), i);
-}
-
 @compute @workgroup_size(SIZE)
 fn mask(
     @builtin(workgroup_id) group: vec3u,

@@ -9,18 +9,19 @@
 // elements, into shared memory with k outermost, so that the inner loop reads vec4f along m and n. With two STAGES the
 // next tile is stored while others still read the last one, which saves a barrier.
 //
-// k may be cut into p.splits parts, each of which goes to its own copy of y; `sum` adds them in a fixed order.
-// groups (m / TILE rounded up, folded into z; n / TILE rounded up; folds * splits)
+// There are p.copies of y: k is cut into as many parts, which `sum` adds in a fixed order; or, where x_batch is not 0, as
+// many products of as many pairs of matrices are computed, each over the whole of k.
+// groups (m / TILE rounded up, folded into z; n / TILE rounded up; folds * copies)
 // Source: shared-memory and register blocking, Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra".
 
 struct P {
     m: u32, n: u32, k: u32,
-    splits: u32,
-    k_split: u32,  // k of one split, a multiple of DEPTH
-    x_offset: u32, x_stride: u32,
-    w_offset: u32, w_stride: u32,
+    copies: u32,
+    k_part: u32,   // k of one copy; where k is cut, a multiple of DEPTH
+    x_offset: u32, x_stride: u32, x_batch: u32,
+    w_offset: u32, w_stride: u32, w_batch: u32,
     y_row: u32, y_offset: u32,
-    y_split: u32,  // elements from one copy of y to the next
+    y_batch: u32,  // elements from one copy of y to the next
     bias: u32,     // 1: add bias
     floor: f32,    // the least value that is kept: 0 for ReLU, else the least finite one
     accumulate: u32,
@@ -56,16 +57,16 @@ fn product(
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let split = group.z % p.splits;
-    let m_first = (group.z / p.splits * groups.x + group.x) * TILE;
+    let copy = group.z % p.copies;
+    let m_first = (group.z / p.copies * groups.x + group.x) * TILE;
     let n_first = group.y * TILE;
-    let k_first = split * p.k_split;
-    let k_end = min(p.k, k_first + p.k_split);
+    let k_first = select(copy * p.k_part, 0u, p.x_batch != 0u);
+    let k_end = min(p.k, k_first + p.k_part);
     let loads_x = local < 128u;
     let at = block_of(local % 128u, select(W_ALONG_K, X_ALONG_K, loads_x));
     let k_mine = k_first + at.y * 4u;
-    var x_spot = x_start(m_first + at.x * 4u, k_mine);
-    var w_spot = w_start(n_first + at.x * 4u, k_mine);
+    var x_spot = x_start(m_first + at.x * 4u, k_mine, copy);
+    var w_spot = w_start(n_first + at.x * 4u, k_mine, copy);
     let ty = local / 16u;
     let tx = local % 16u;
     var sums: array<vec4f, 4u * QUADS * QUADS>;
@@ -101,15 +102,15 @@ fn product(
         for (var qn = 0u; qn < QUADS; qn++) {
             let n = n_first + (qn * 16u + tx) * 4u;
             for (var j = 0u; j < 4u; j++) {
-                put(m_first + (qm * 16u + ty) * 4u + j, n, split, sums[4u * (qm * QUADS + qn) + j]);
+                put(m_first + (qm * 16u + ty) * 4u + j, n, copy, sums[4u * (qm * QUADS + qn) + j]);
             }
         }
     }
 }
 
-fn put(m: u32, n: u32, split: u32, sum: vec4f) {
+fn put(m: u32, n: u32, copy: u32, sum: vec4f) {
     if m >= p.m || n >= p.n { return; }
-    let i = p.y_offset + split * p.y_split + m * p.y_row + n;
+    let i = p.y_offset + copy * p.y_batch + m * p.y_row + n;
     var v = sum + bias4(n);
     if p.accumulate != 0u { v += load_y4(i, p.n - n); }
     let least = vec4f(p.floor);

@@ -55,7 +55,13 @@ fn the_warp_is_keras_s() {
         let warp = Array::new(Shape::new(&[1, 6]), numbers.iter().map(|&v| f64::from(v)).collect());
         let op = AffineWarp { fill: case.fill_mode, cval: fixture.cval };
         let now = Now::default();
-        let y = op.reference(Given { x: &[picture.clone(), warp], params: &[], now: &now, layer: 0 });
+        let y = op.reference(Given {
+            x: &[picture.clone(), warp],
+            params: &[],
+            now: &now,
+            trains: true,
+            layer: 0,
+        });
         let worst = y.data.iter().zip(&case.y).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
         // Keras computes in f64 from f64 angles and rounds the result to f32; the fixture has three decimals.
         assert!(worst < 2e-3, "case {i}, {:?}: {worst} of 255 away from Keras", case.fill_mode);

@@ -14,7 +14,7 @@ fn adapters() -> Vec<Caps> {
 /// Forward and backward of a case with `n` samples, on the i-th rung of each part as `n` samples list them.
 fn lowered(case: &Case, n: usize, caps: &Caps, i: usize) -> [Lowered; 2] {
     let resized = |shape: &Shape| Shape::new(&[&[n], &shape.dims()[1..]].concat());
-    let case = Case { op: case.op.clone(), x: case.x.iter().map(resized).collect() };
+    let case = Case { x: case.x.iter().map(resized).collect(), ..case.clone() };
     let rungs = Rungs::all(Rung::Naive);
     let mut site = case.site(caps, rungs);
     let rung = |part| {

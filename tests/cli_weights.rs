@@ -73,6 +73,26 @@ fn a_nested_model_keeps_its_tensors_and_its_nesting() {
 }
 
 #[test]
+fn a_normalised_model_goes_to_keras_and_back() {
+    let folder = data();
+    let out = folder.path().join("run");
+    let model = ["--layers", "conv4,bn,pool,conv8,bn,pool", "--head", "6", "--batch-norm", "--input", "32"];
+    let train = ["train", text(folder.path()), "--weights", "none", "--freeze-until", "block1_pool"];
+    let more = ["--batch", "6", "--epochs", "2", "--lr", "0.05", "--out", text(&out)];
+    frostline(&[&train[..], &model, &more].concat()).assert().success();
+    let (best, back) = (out.join("best.safetensors"), folder.path().join("back.keras"));
+    frostline(&["convert", text(&best), text(&back)]).assert().success();
+    let eval = |file: &Path| json(&["eval", "--json", text(file), text(folder.path())]);
+    assert_eq!(eval(&best), eval(&back));
+    let found = json(&["inspect", "--json", text(&best)])["tensors"].as_array().unwrap().clone();
+    let mean =
+        |name: &str| found.iter().find(|tensor| tensor["name"] == name).unwrap()["mean"].as_f64().unwrap();
+    assert_eq!(mean("block1_bn1/moving_variance"), 1.0, "a frozen one stays as it began");
+    assert_ne!(mean("block2_bn1/moving_variance"), 1.0, "one that trains moves");
+    assert_ne!(mean("batch_normalization/moving_mean"), 0.0, "of the head too");
+}
+
+#[test]
 fn the_optimizers_state_travels_with_its_model() {
     let folder = tempfile::tempdir().unwrap();
     let trained = "tests/fixtures/keras/mini32/train/sgd_momentum.first5_frozen.model.keras";

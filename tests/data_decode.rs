@@ -52,6 +52,7 @@ fn every_lossless_kind_gives_exactly_its_colours() {
         "lzw.tif",
         "palette.bmp",
         "palette.png",
+        "palette.tif",
     ] {
         assert_near(quadrants(&fixture(name)), QUADRANTS, 0, name);
     }
@@ -174,6 +175,7 @@ fn files_cut_short_are_refused_in_every_format() {
         "lossy.webp",
         "lzw.tif",
         "cmyk.tif",
+        "palette.tif",
     ] {
         let whole = std::fs::read(fixture(name)).unwrap();
         for keep in [whole.len() / 3, whole.len() / 2, whole.len() * 4 / 5] {
@@ -212,11 +214,67 @@ fn files_that_are_no_images_are_told_apart() {
     }
 }
 
-/// The TIFF decoder knows no colour maps.
+/// A big-endian TIFF of one strip whose pixels are `bits` wide, packed into rows of whole bytes.
+fn palette_tiff(bits: u16, (w, h): (u16, u16), rows: &[u8], map: &[u16]) -> Vec<u8> {
+    const SHORT: u16 = 3;
+    let entries = [
+        (256, 1, w),
+        (257, 1, h),
+        (258, 1, bits),
+        (259, 1, 1), // not compressed
+        (262, 1, 3), // a palette
+        (273, 1, 134),
+        (277, 1, 1),
+        (278, 1, h),
+        (279, 1, rows.len() as u16),
+        (320, map.len() as u16, 134 + rows.len() as u16),
+    ];
+    let mut file = [b"MM".as_slice(), &42u16.to_be_bytes(), &8u32.to_be_bytes()].concat();
+    file.extend((entries.len() as u16).to_be_bytes());
+    for (tag, count, value) in entries {
+        let value = if count > 1 { [0, value] } else { [value, 0] };
+        [tag, SHORT, 0, count, value[0], value[1]].iter().for_each(|word| file.extend(word.to_be_bytes()));
+    }
+    file.resize(134, 0);
+    assert_eq!(file.len(), 134, "the directory ends with 'no further one'");
+    file.extend(rows);
+    map.iter().for_each(|level| file.extend(level.to_be_bytes()));
+    file
+}
+
+/// Indices of 1, 2 and 4 bits, and maps that hold 8 bits in their 16.
+#[test]
+fn a_palette_of_any_width_is_read() {
+    let dir = tempfile::tempdir().unwrap();
+    for (bits, rows) in [(1, [0b0100_0000, 0b1010_0000]), (2, [0b0001_0000, 0b0100_0100])] {
+        for one in [1, 257] {
+            let levels = |list: [u16; 2]| {
+                let mut levels = list.map(|level| level * one).to_vec();
+                levels.resize(1 << bits, 0);
+                levels
+            };
+            let map = [levels([10, 200]), levels([20, 100]), levels([30, 50])].concat();
+            let path = write(dir.path(), "few.tif", &palette_tiff(bits, (3, 2), &rows, &map));
+            let (off, on) = ([10, 20, 30], [200, 100, 50]);
+            assert_eq!(decode(&path, 2, 3), [off, on, off, on, off, on].concat(), "{bits} bits, {one}");
+        }
+    }
+    let map: Vec<u16> = (0..48).map(|level| level * 257).collect();
+    let path = write(dir.path(), "nibbles.tif", &palette_tiff(4, (3, 1), &[0x0F, 0x70], &map));
+    assert_eq!(decode(&path, 1, 3), [0, 16, 32, 15, 31, 47, 7, 23, 39]);
+    let path = write(dir.path(), "short.tif", &palette_tiff(8, (3, 1), &[0, 1, 2], &map));
+    assert!(refusal(&path).contains("damaged"), "{}", refusal(&path));
+}
+
+/// Sixteen levels of grey are a kind of TIFF that the decoder lacks.
 #[test]
 fn a_kind_that_the_decoder_lacks_is_refused_with_the_way_out() {
-    let said = refusal(&fixture("palette.tif"));
-    assert!(said.contains("save it as PNG") && said.contains("Palette"), "{said}");
+    let dir = tempfile::tempdir().unwrap();
+    let mut grey = palette_tiff(4, (3, 1), &[0x0F, 0x70], &[0; 48]);
+    let interpretation = 10 + 4 * 12 + 8;
+    grey[interpretation + 1] = 1;
+    let said = refusal(&write(dir.path(), "grey.tif", &grey));
+    assert!(said.contains("save it as PNG") && said.contains("TIFF"), "{said}");
 }
 
 #[test]

@@ -31,7 +31,8 @@ fn rule() -> RuleRef {
 fn narrow(freeze: &Freeze) -> Graph {
     let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let base = layers.len();
-    let head = Head { pool: Pool::Flatten, hidden: vec![300], dropout: 0.5, classes: CLASSES };
+    let head =
+        Head { pool: Pool::Flatten, hidden: vec![300], dropout: 0.5, classes: CLASSES, ..Head::default() };
     layers.extend(head.layers().unwrap());
     let (input, preprocessing) = ([SIDE; 2], Preprocessing::Rescale);
     let architecture = Architecture { model: "vgg11".into(), input, preprocessing, layers, base };
@@ -145,7 +146,8 @@ fn small_bindings_are_met_by_windows_and_micro_batches() {
 /// No step of the recipe, whatever the batch, asks for a larger grid than every adapter has.
 #[test]
 fn grids_of_the_recipe_stay_within_what_every_adapter_has() {
-    let head = Head { pool: Pool::Flatten, hidden: vec![1024, 1024], dropout: 0.0, classes: 16 };
+    let head =
+        Head { pool: Pool::Flatten, hidden: vec![1024, 1024], dropout: 0.0, classes: 16, ..Head::default() };
     let architecture = vgg::with_head("vgg19", 256, Preprocessing::Caffe, &head).unwrap();
     let graph = Network::new(architecture, &Freeze::Index(5), 0.0).unwrap().graph;
     for caps in [Caps::default(), device().caps().clone()] {
@@ -161,7 +163,7 @@ fn grids_of_the_recipe_stay_within_what_every_adapter_has() {
 #[test]
 fn what_no_adapter_can_hold_is_refused_with_the_cure() {
     let of = |model, input, pool, units| {
-        let head = Head { pool, hidden: vec![units], dropout: 0.0, classes: 16 };
+        let head = Head { pool, hidden: vec![units], dropout: 0.0, classes: 16, ..Head::default() };
         let architecture = vgg::with_head(model, input, Preprocessing::Caffe, &head).unwrap();
         Network::new(architecture, &Freeze::All, 0.0).unwrap().graph
     };

@@ -43,7 +43,7 @@ fn size(path: &Path) -> (u32, u32) {
 fn the_gradient_of_a_chosen_logit_predicts_how_it_moves() {
     let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let base = layers.len();
-    let head = Head { pool: Pool::Avg, hidden: vec![12], dropout: 0.5, classes: 3 };
+    let head = Head { pool: Pool::Avg, hidden: vec![12], dropout: 0.5, classes: 3, ..Head::default() };
     layers.extend(head.layers().unwrap());
     let preprocessing = Preprocessing::Tf;
     let architecture = Architecture { model: "vgg11".into(), input: [32; 2], preprocessing, layers, base };

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use frostline::gpu::caps::{Caps, Class};
 use frostline::ops::cases::{self, Case};
-use frostline::ops::{Access, Part, Rung, Rungs, Step, Wants};
+use frostline::ops::{Access, Part, Rung, Rungs, Step};
 use frostline::optim::{self, clip};
 use frostline::shape::Shape;
 use frostline::study::roofline;
@@ -30,8 +30,7 @@ fn adapters() -> Vec<Caps> {
 fn steps(case: &Case, caps: &Caps) -> Vec<Step> {
     let rungs = Rungs::all(Rung::Naive);
     let mut site = case.site(caps, rungs);
-    let d_x = (0..case.x.len()).map(|i| case.op.differentiable(i)).collect();
-    let wants = Wants { d_x, d_params: vec![true; case.op.params(&case.x).len()] };
+    let wants = case.wants();
     let mut steps = Vec::new();
     let able = [Part::Forward, Part::DX, Part::DW].map(|part| case.op.rungs(part, &site));
     for i in 0..able.iter().map(Vec::len).max().unwrap_or(0) {

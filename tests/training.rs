@@ -21,7 +21,9 @@ const CLASSES: usize = 3;
 fn network(freeze: &Freeze, pool: Pool) -> Network {
     let mut layers = vgg::base("vgg13", &[4, 6, 8, 12, 16]).unwrap();
     let base = layers.len();
-    layers.extend(Head { pool, hidden: vec![10], dropout: 0.5, classes: CLASSES }.layers().unwrap());
+    layers.extend(
+        Head { pool, hidden: vec![10], dropout: 0.5, classes: CLASSES, ..Head::default() }.layers().unwrap(),
+    );
     let architecture = Architecture {
         model: "vgg13".into(),
         input: [SIDE; 2],

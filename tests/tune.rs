@@ -150,6 +150,7 @@ fn choices_of_another_adapter_do_no_harm() {
         caps: &caps,
         rungs: Rungs::all(Rung::Naive),
         training: true,
+        trains: true,
         layer: 1,
     };
     let rungs = choices.rungs(&*node.op, &site);

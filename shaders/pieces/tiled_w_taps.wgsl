@@ -4,7 +4,7 @@
 
 struct W { n: u32, tap: Tap }
 
-fn w_start(n: u32, k: u32) -> W { return W(n, tap_at(k)); }
+fn w_start(n: u32, k: u32, copy: u32) -> W { return W(n, tap_at(k)); }
 
 fn w_next(spot: ptr<function, W>) { (*spot).tap = tap_next((*spot).tap); }
 

@@ -10,7 +10,7 @@ struct X {
     tap: Tap,
 }
 
-fn x_start(m: u32, k: u32) -> X {
+fn x_start(m: u32, k: u32, copy: u32) -> X {
     let pixel = min(vec4u(m, m + 1u, m + 2u, m + 3u), vec4u(p.m - 1u)); // what lies beyond is not stored
     let image = pixel / (p.ho * p.wo);
     let in_image = pixel - image * p.ho * p.wo;

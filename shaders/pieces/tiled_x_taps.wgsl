@@ -8,7 +8,7 @@ struct X {
     k: u32,
 }
 
-fn x_start(m: u32, k: u32) -> X {
+fn x_start(m: u32, k: u32, copy: u32) -> X {
     let image = k / (p.ho * p.wo);
     let in_image = k - image * p.ho * p.wo;
     let y = in_image / p.wo;

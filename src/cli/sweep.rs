@@ -10,7 +10,7 @@ use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::Store;
-use crate::nn::{Head, Pool, Preprocessing, vgg};
+use crate::nn::{Head, Pool, vgg};
 use crate::report::freeze_points;
 use crate::report::sheet;
 use crate::report::svg::standalone;
@@ -59,7 +59,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         return Err(Error::data(&args.data, "has no images to validate on; add DATA/val/CLASS/*"));
     }
     let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
-    let architecture = vgg::with_head(&args.model, args.input, Preprocessing::Caffe, &head)?;
+    let architecture = vgg::with_head(&args.model, args.input, vgg::preprocessing(&args.model), &head)?;
     let load = |split: &Split| -> Result<ImageSamples> {
         Ok(ImageSamples(Arc::new(Loader::new(
             split.clone(),

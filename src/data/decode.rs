@@ -15,6 +15,7 @@ use image::{DynamicImage, ImageBuffer, ImageDecoder, ImageError, ImageFormat, Im
 use super::complete;
 use super::format::{READABLE, sniff};
 use super::gate::Gate;
+use super::palette_tiff::{self, PaletteTiff};
 use super::resize::{self, Filter, Pixels};
 use crate::error::{Error, Result};
 
@@ -93,15 +94,15 @@ impl Decoder {
 
     fn decode_bytes(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
         let format = sniff(bytes).ok_or_else(|| Error::data(path, what_instead(bytes)))?;
+        if format == ImageFormat::Tiff && palette_tiff::is_one(bytes) {
+            return self.decode_palette(path, bytes);
+        }
         let fail = |e: ImageError| Error::data(path, explain(format, &e));
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
         reader.limits(self.limits());
         let mut decoder = reader.into_decoder().map_err(fail)?;
         let needed = memory(format, bytes, &decoder);
-        if needed > self.options.max_bytes {
-            let (w, h) = decoder.dimensions();
-            return Err(self.too_large(path, &format!("decoding {w}x{h} pixels of"), needed));
-        }
+        self.allow(path, decoder.dimensions(), needed)?;
         let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
         let _held = self.gate.hold(needed);
         let image = DynamicImage::from_decoder(decoder).map_err(fail)?;
@@ -110,6 +111,27 @@ impl Decoder {
         }
         let fail = |what: String| Error::data(path, what);
         self.fit(flatten(image), orientation).map_err(fail)
+    }
+
+    fn decode_palette(&self, path: &Path, bytes: &[u8]) -> Result<Vec<u8>> {
+        let fail = |e| Error::data(path, explain(ImageFormat::Tiff, &palette_tiff::as_image_error(e)));
+        let file = bytes.len() as u64;
+        let opened = PaletteTiff::open(bytes.to_vec(), self.options.max_bytes).map_err(fail)?;
+        let needed = opened.memory().saturating_add(2 * file);
+        self.allow(path, (opened.w, opened.h), needed)?;
+        let _held = self.gate.hold(needed);
+        let orientation = opened.orientation;
+        let pixels = opened.read().map_err(fail)?;
+        self.fit(pixels, orientation).map_err(|what| Error::data(path, what))
+    }
+
+    /// # Errors
+    /// More bytes than the limit.
+    fn allow(&self, path: &Path, (w, h): (u32, u32), needed: u64) -> Result<()> {
+        match needed > self.options.max_bytes {
+            true => Err(self.too_large(path, &format!("decoding {w}x{h} pixels of"), needed)),
+            false => Ok(()),
+        }
     }
 
     /// The crates' own guard against headers that lie; ours above is exact for honest ones.

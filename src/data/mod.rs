@@ -21,6 +21,7 @@ pub mod folder;
 mod format;
 mod gate;
 pub mod order;
+mod palette_tiff;
 mod paths;
 mod prefetch;
 pub mod resize;

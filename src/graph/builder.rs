@@ -62,7 +62,7 @@ impl Graph {
         self.value(name, shape, dtype, None)
     }
 
-    /// Appends a layer and gives its output. Its parameters start trainable.
+    /// Appends a layer and gives its output. Its parameters start trainable, where gradients move them at all.
     ///
     /// # Errors
     /// The op's shape rule, naming op and layer; or a name that is taken.
@@ -76,7 +76,7 @@ impl Graph {
         let first = self.params.len();
         for spec in op.params(&shapes) {
             let name = format!("{name}/{}", spec.name);
-            self.params.push(Param { name, spec, trainable: true, rate: 1.0 });
+            self.params.push(Param { name, spec, trainable: spec.learnt, rate: 1.0 });
         }
         let params = (first..self.params.len()).map(ParamId).collect();
         let y = self.value(name, y, Dtype::F32, Some(NodeId(self.nodes.len())));
@@ -94,7 +94,8 @@ impl Graph {
         for node in &self.nodes {
             let trainable = trains(&node.name);
             for param in &node.params {
-                self.params[param.0].trainable = trainable;
+                let param = &mut self.params[param.0];
+                param.trainable = trainable && param.spec.learnt;
             }
         }
     }

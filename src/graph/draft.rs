@@ -182,6 +182,7 @@ impl Drafter<'_> {
             caps: self.caps,
             rungs: Rungs::all(crate::ops::Rung::Naive),
             training: self.settings.training,
+            trains: self.settings.training && self.graph.trains(node),
             layer: layer_key(&node.name),
         };
         site.rungs = self.settings.choices.rungs(&*node.op, &site);

@@ -21,6 +21,8 @@ pub struct Pass {
     pub values: HashMap<ValueId, Array>,
     /// Gradients of the parameters that train.
     pub d_params: HashMap<ParamId, Array>,
+    /// What the layers made of parameters that no gradient moves.
+    pub moved: HashMap<ParamId, Array>,
 }
 
 impl<'a> Interpreter<'a> {
@@ -36,14 +38,19 @@ impl<'a> Interpreter<'a> {
     /// # Panics
     /// An input of the graph is missing.
     pub fn pass(&self, inputs: &HashMap<ValueId, Array>, now: &Now) -> Pass {
-        let mut values = inputs.clone();
+        let (mut values, mut moved) = (inputs.clone(), HashMap::new());
         for node in &self.graph.nodes {
             let (x, params) = self.operands(node, &values);
             let layer = layer_key(&node.name);
-            values.insert(node.y, node.op.reference(Given { x: &x, params: &params, now, layer }));
+            let given = Given { x: &x, params: &params, now, trains: self.graph.trains(node), layer };
+            values.insert(node.y, node.op.reference(given));
+            if given.trains {
+                let places = node.op.reference_moved(given).into_iter();
+                moved.extend(places.map(|(i, value)| (node.params[i], value)));
+            }
         }
         let d_params = self.backward(&values, now);
-        Pass { values, d_params }
+        Pass { values, d_params, moved }
     }
 
     /// Gradients of the parameters that train, from the values of a forward pass.
@@ -60,7 +67,8 @@ impl<'a> Interpreter<'a> {
             let y = &values[&node.y];
             // A loss reads no incoming gradient; what nobody has written yet is zero.
             let d_y = d_values.remove(&node.y).unwrap_or_else(|| Array::zeros(y.shape));
-            let given = Given { x: &x, params: &params, now, layer: layer_key(&node.name) };
+            let trains = self.graph.trains(node);
+            let given = Given { x: &x, params: &params, now, trains, layer: layer_key(&node.name) };
             let gradients = node.op.reference_backward(given, y, &d_y);
             for ((x, d_x), _) in node.x.iter().zip(gradients.d_x).zip(&wants.d_x).filter(|(_, w)| **w) {
                 add(&mut d_values, *x, d_x.expect("a wanted gradient exists"));
@@ -71,8 +79,11 @@ impl<'a> Interpreter<'a> {
         d_params
     }
 
-    /// One optimizer step with the gradients of a pass.
+    /// One optimizer step with the gradients of a pass, and what the pass itself has moved.
     pub fn update(&mut self, pass: &Pass, rule: &dyn Rule, now: &Now) {
+        for (param, value) in &pass.moved {
+            self.params[param.0] = value.clone();
+        }
         let all = self.params.iter_mut().zip(&mut self.states).enumerate();
         let mut trained: Vec<_> = all
             .filter_map(|(i, (w, states))| {

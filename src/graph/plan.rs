@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Caps, Form};
-use crate::graph::builder::Graph;
+use crate::graph::builder::{Graph, Node};
 use crate::graph::draft::{Draft, DraftTensor, PlannedStep};
 use crate::graph::fuse::Inside;
 use crate::graph::role::{Owner, Role};
@@ -71,10 +71,12 @@ impl Memory {
 
 impl Plan {
     /// # Errors
-    /// A tensor that no binding or buffer of this adapter can hold; the message names the cure.
+    /// A tensor that no binding or buffer of this adapter can hold, or micro-batches where a layer that trains needs the
+    /// whole batch; the message names the cure.
     pub fn new(graph: &Graph, caps: &Caps, settings: Settings) -> Result<Plan> {
         let draft = Draft::new(graph, caps, &settings, settings.batch);
         check_limits(graph, caps, &settings, &draft)?;
+        check_whole(graph, &settings)?;
         let (prologue, body, constant) = hoist(graph, &draft);
         let (places, slots) = place(&draft, &constant, &body, &settings);
         let tensors = draft.tensors.iter().zip(places).zip(constant);
@@ -238,6 +240,21 @@ fn check_limits(graph: &Graph, caps: &Caps, settings: &Settings, draft: &Draft) 
         }
     }
     Ok(())
+}
+
+/// Gradients of parts of a batch do not add up to its own where a layer mixes its samples.
+fn check_whole(graph: &Graph, settings: &Settings) -> Result<()> {
+    let mixes = |node: &&Node| node.op.mixes_batch() && graph.trains(node);
+    match graph.nodes.iter().find(mixes).filter(|_| settings.updates_at_end) {
+        None => Ok(()),
+        Some(node) => Err(Error::Shape {
+            op: node.op.kind(),
+            layer: node.name.clone(),
+            what: "trains on the statistics of the whole batch, which does not fit in one pass; use a smaller --batch or \
+                   --input, give more --memory, or freeze this layer"
+                .to_owned(),
+        }),
+    }
 }
 
 fn cure(role: Role, batch: usize) -> &'static str {

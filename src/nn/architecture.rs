@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, unknown};
 use crate::nn::Preprocessing;
+use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv2d::{Conv2d, Padding};
 use crate::ops::dense::Dense;
 use crate::ops::dropout::Dropout;
@@ -49,6 +50,11 @@ pub enum LayerKind {
     Dropout {
         rate: f32,
     },
+    BatchNorm {
+        momentum: f32,
+        epsilon: f32,
+        relu: bool,
+    },
 }
 
 impl Layer {
@@ -72,6 +78,7 @@ impl Layer {
             LayerKind::Flatten => shared(Flatten),
             LayerKind::Dense { units, bias, relu } => shared(Dense { units, bias, relu }),
             LayerKind::Dropout { rate } => shared(Dropout { rate }),
+            LayerKind::BatchNorm { momentum, epsilon, relu } => shared(BatchNorm { momentum, epsilon, relu }),
         }
     }
 }
@@ -145,12 +152,14 @@ pub enum Pool {
     Flatten,
 }
 
-/// What stands on the base: pooling, hidden layers with ReLU and dropout, then one unit per class.
+/// What stands on the base: pooling, hidden layers with ReLU, normalisation and dropout, then one unit per class.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Head {
     pub pool: Pool,
     /// Units of the hidden layers.
     pub hidden: Vec<usize>,
+    /// Batch normalisation between each hidden layer and its ReLU.
+    pub batch_norm: bool,
     /// Dropout behind each hidden layer, or before the classifier where there is none; 0 for none.
     pub dropout: f32,
     pub classes: usize,
@@ -179,7 +188,11 @@ impl Head {
         }];
         let mut push = |kind: &'static str, layer| layers.push(Layer::new(names.next(kind), layer));
         for (i, &units) in self.hidden.iter().enumerate() {
-            push("dense", LayerKind::Dense { units, bias: true, relu: true });
+            push("dense", LayerKind::Dense { units, bias: true, relu: !self.batch_norm });
+            if self.batch_norm {
+                let BatchNorm { momentum, epsilon, .. } = BatchNorm::default();
+                push("batch_normalization", LayerKind::BatchNorm { momentum, epsilon, relu: true });
+            }
             if dropout(i) > 0.0 {
                 push("dropout", LayerKind::Dropout { rate: dropout(i) });
             }

@@ -2,26 +2,47 @@
 
 use crate::error::{Error, Result};
 use crate::nn::architecture::{Layer, LayerKind};
+use crate::ops::BatchNorm;
 use crate::ops::conv2d::Padding;
 
 /// The layers of a chain such as `conv16,conv16,pool,conv32x5,pool`: `convN` is a convolution with N filters of 3x3 (or of
-/// KxK in `convNxK`) and ReLU, its borders padded; `pool` halves. Names are VGG's: `block1_conv1`, `block1_pool`.
+/// KxK in `convNxK`) and ReLU, its borders padded; `bn` normalises its batches, ahead of that ReLU; `pool` halves. Names
+/// are VGG's: `block1_conv1`, `block1_bn1`, `block1_pool`.
 ///
 /// # Errors
 /// Text that is no chain.
 pub fn base(chain: &str) -> Result<Vec<Layer>> {
-    let (mut block, mut conv, mut layers) = (1, 1, Vec::new());
+    let (mut block, mut conv, mut layers) = (1, 0, Vec::new());
     for word in chain.split(',').map(str::trim) {
-        if word == "pool" {
-            let kind = LayerKind::MaxPool2d { window: [2; 2], stride: [2; 2], padding: Padding::Valid };
-            layers.push(Layer::new(format!("block{block}_pool"), kind));
-            (block, conv) = (block + 1, 1);
-        } else {
-            layers.push(Layer::new(format!("block{block}_conv{conv}"), convolution(word)?));
-            conv += 1;
+        match word {
+            "pool" => {
+                let kind = LayerKind::MaxPool2d { window: [2; 2], stride: [2; 2], padding: Padding::Valid };
+                layers.push(Layer::new(format!("block{block}_pool"), kind));
+                (block, conv) = (block + 1, 0);
+            }
+            "bn" => {
+                let kind = normalisation(layers.last_mut())?;
+                layers.push(Layer::new(format!("block{block}_bn{conv}"), kind));
+            }
+            _ => {
+                conv += 1;
+                layers.push(Layer::new(format!("block{block}_conv{conv}"), convolution(word)?));
+            }
         }
     }
     Ok(layers)
+}
+
+/// Takes over the ReLU of the convolution before it.
+fn normalisation(before: Option<&mut Layer>) -> Result<LayerKind> {
+    let Some(Layer { kind: LayerKind::Conv2d { relu, .. }, .. }) = before else {
+        return Err(Error::Usage(
+            "layer 'bn': expected a convolution before it, as in conv16,bn,pool".into(),
+        ));
+    };
+    *relu = false;
+    let BatchNorm { momentum, epsilon, .. } = BatchNorm::default();
+    Ok(LayerKind::BatchNorm { momentum, epsilon, relu: true })
 }
 
 fn convolution(word: &str) -> Result<LayerKind> {
@@ -31,7 +52,7 @@ fn convolution(word: &str) -> Result<LayerKind> {
         (numbers.and_then(|(filters, _)| read(filters)), numbers.and_then(|(_, side)| read(side)))
     else {
         return Err(Error::Usage(format!(
-            "layer '{word}': expected convFILTERS, convFILTERSxSIDE or pool, as in conv16,conv16,pool,conv32x5,pool"
+            "layer '{word}': expected convFILTERS, convFILTERSxSIDE, bn or pool, as in conv16,conv16,pool,conv32x5,pool"
         )));
     };
     let (kernel, stride) = ([side; 2], [1; 2]);
@@ -48,6 +69,22 @@ mod tests {
         let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(names, ["block1_conv1", "block1_conv2", "block1_pool", "block2_conv1", "block2_pool"]);
         assert!(matches!(layers[1].kind, LayerKind::Conv2d { filters: 8, kernel: [5, 5], .. }));
+    }
+
+    #[test]
+    fn normalisation_takes_the_relu_of_its_convolution() {
+        let layers = base("conv8,bn,conv8,bn,pool").unwrap();
+        let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
+        assert_eq!(names, ["block1_conv1", "block1_bn1", "block1_conv2", "block1_bn2", "block1_pool"]);
+        let relu = |kind: &LayerKind| match kind {
+            LayerKind::Conv2d { relu, .. } | LayerKind::BatchNorm { relu, .. } => *relu,
+            _ => false,
+        };
+        let relus: Vec<bool> = layers.iter().map(|layer| relu(&layer.kind)).collect();
+        assert_eq!(relus, [false, true, false, true, false]);
+        for chain in ["bn", "conv8,pool,bn", "conv8,bn,bn"] {
+            assert!(base(chain).unwrap_err().to_string().contains("layer 'bn'"), "{chain}");
+        }
     }
 
     #[test]

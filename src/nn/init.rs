@@ -1,4 +1,4 @@
-//! Initial values of parameters, as in Keras: kernels glorot_uniform or he_normal, biases zero.
+//! Initial values of parameters, as in Keras: kernels glorot_uniform or he_normal, biases zero, scales one.
 
 use std::str::FromStr;
 
@@ -8,6 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::error::{Error, Result, unknown};
 use crate::graph::draft::layer_key;
 use crate::graph::{Graph, Param, Store};
+use crate::ops::Initial;
 
 /// How kernels start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -71,23 +72,23 @@ pub fn parameters(graph: &Graph, store: &mut Store, seed: u64, pick: impl Fn(&Pa
     Random::new(seed).fill(graph, store, pick)
 }
 
-/// U(-limit, limit), limit = sqrt(6 / (fan_in + fan_out)); zeros where a parameter has no fans.
+/// U(-limit, limit), limit = sqrt(6 / (fan_in + fan_out)); what has no fans gets its constant.
 /// Source: Glorot and Bengio 2010, equation 16.
 pub fn glorot_uniform(param: &Param, seed: u64) -> Vec<f32> {
+    let Initial::Fans(fan_in, fan_out) = param.spec.initial else { return constant(param) };
     let count = param.spec.shape.numel() as usize;
-    let Some((fan_in, fan_out)) = param.spec.fans else { return vec![0.0; count] };
     let limit = (6.0 / (fan_in + fan_out) as f64).sqrt() as f32;
     let mut rng = stream(seed, &param.name);
     (0..count).map(|_| rng.random_range(-limit..limit)).collect()
 }
 
 /// A normal distribution of deviation sqrt(2 / fan_in), cut off at twice the deviation of the uncut one it is drawn
-/// from; zeros where a parameter has no fans. Source: He et al. 2015, equation 10; Keras `VarianceScaling`.
+/// from; what has no fans gets its constant. Source: He et al. 2015, equation 10; Keras `VarianceScaling`.
 pub fn he_normal(param: &Param, seed: u64) -> Vec<f32> {
     /// What cutting leaves of a standard normal's deviation. Source: Keras `VarianceScaling`.
     const LEFT: f64 = 0.879_625_661_034_239_8;
+    let Initial::Fans(fan_in, _) = param.spec.initial else { return constant(param) };
     let count = param.spec.shape.numel() as usize;
-    let Some((fan_in, _)) = param.spec.fans else { return vec![0.0; count] };
     let deviation = (2.0 / fan_in as f64).sqrt() / LEFT;
     let mut rng = stream(seed, &param.name);
     // Box and Muller 1958, one value of each pair.
@@ -97,6 +98,12 @@ pub fn he_normal(param: &Param, seed: u64) -> Vec<f32> {
     };
     let mut cut = move || std::iter::repeat_with(&mut normal).find(|z| z.abs() <= 2.0).expect("most are");
     (0..count).map(|_| (cut() * deviation) as f32).collect()
+}
+
+/// The value of a parameter that starts without chance.
+fn constant(param: &Param) -> Vec<f32> {
+    let value = if param.spec.initial == Initial::Ones { 1.0 } else { 0.0 };
+    vec![value; param.spec.shape.numel() as usize]
 }
 
 /// The random stream of one named thing under a seed.
@@ -114,7 +121,8 @@ mod tests {
 
     #[test]
     fn he_normal_has_its_deviation_and_its_ends() {
-        let spec = ParamSpec { name: "kernel", shape: Shape::new(&[200, 100]), fans: Some((200, 100)) };
+        let (shape, initial) = (Shape::new(&[200, 100]), Initial::Fans(200, 100));
+        let spec = ParamSpec { name: "kernel", shape, initial, learnt: true };
         let param = Param { name: "dense/kernel".to_owned(), spec, trainable: true, rate: 1.0 };
         let values = he_normal(&param, 3);
         let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / 2e4;

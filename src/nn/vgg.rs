@@ -1,4 +1,5 @@
-//! VGG 11, 13, 16 and 19 as tables. Source: Simonyan and Zisserman 2014, table 1 (A, B, D, E); layer names as in Keras.
+//! VGG 11, 13, 16 and 19 as tables, each also with batch normalisation behind every convolution (`vgg16_bn`).
+//! Source: Simonyan and Zisserman 2014, table 1 (A, B, D, E); torchvision/models/vgg.py; layer names as in Keras.
 
 use crate::error::{Error, Result, unknown};
 use crate::nn::architecture::{Architecture, Head, Layer, LayerKind};
@@ -19,9 +20,18 @@ const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
 /// The smallest input that survives five poolings.
 const SMALLEST: usize = 32;
 
+/// What follows a depth's name where its convolutions are normalised.
+const NORMALISED: &str = "_bn";
+
 /// Names that [`with_head`] and [`with_top`] know.
-pub fn names() -> [&'static str; 4] {
-    DEPTHS.map(|(name, _)| name)
+pub fn names() -> Vec<String> {
+    let plain = DEPTHS.iter().map(|(name, _)| (*name).to_owned());
+    plain.clone().chain(plain.map(|name| name + NORMALISED)).collect()
+}
+
+/// What `model`'s public weights were trained with: those without normalisation are Keras', the others torchvision's.
+pub fn preprocessing(model: &str) -> Preprocessing {
+    if model.ends_with(NORMALISED) { Preprocessing::Torch } else { Preprocessing::Caffe }
 }
 
 /// A VGG base of `width` pixels square with a head of one's own.
@@ -58,7 +68,7 @@ pub fn with_top(model: &str, input: usize, classes: usize) -> Result<Architectur
         dense("fc2", 4096, true),
         dense("predictions", classes, false),
     ];
-    Ok(Architecture::stack(model, layers(model, input)?, input, Preprocessing::Caffe, top))
+    Ok(Architecture::stack(model, layers(model, input)?, input, preprocessing(model), top))
 }
 
 /// The convolutions and poolings of `model`, with `widths` filters in each block: narrow ones make small test networks.
@@ -66,12 +76,17 @@ pub fn with_top(model: &str, input: usize, classes: usize) -> Result<Architectur
 /// # Errors
 /// An unknown name.
 pub fn base(model: &str, widths: &[usize; 5]) -> Result<Vec<Layer>> {
-    let found = DEPTHS.iter().find(|(name, _)| *name == model.to_lowercase());
+    let name = model.to_lowercase();
+    let (depth, normalised) = name.strip_suffix(NORMALISED).map_or((&name[..], false), |depth| (depth, true));
+    let found = DEPTHS.iter().find(|(known, _)| *known == depth);
     let (_, depths) = found.ok_or_else(|| unknown("model", model, &names()))?;
     let mut layers = Vec::new();
     for (block, (&depth, &filters)) in (1..).zip(depths.iter().zip(widths)) {
         for i in 1..=depth {
-            layers.push(Layer::new(format!("block{block}_conv{i}"), convolution(filters)));
+            layers.push(Layer::new(format!("block{block}_conv{i}"), convolution(filters, !normalised)));
+            if normalised {
+                layers.push(Layer::new(format!("block{block}_bn{i}"), NORMALISATION));
+            }
         }
         let pool = LayerKind::MaxPool2d { window: [2, 2], stride: [2, 2], padding: Padding::Valid };
         layers.push(Layer::new(format!("block{block}_pool"), pool));
@@ -79,15 +94,11 @@ pub fn base(model: &str, widths: &[usize; 5]) -> Result<Vec<Layer>> {
     Ok(layers)
 }
 
-fn convolution(filters: usize) -> LayerKind {
-    LayerKind::Conv2d {
-        filters,
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: Padding::Same,
-        bias: true,
-        relu: true,
-    }
+/// torchvision's, whose momentum is the share of the new.
+const NORMALISATION: LayerKind = LayerKind::BatchNorm { momentum: 0.9, epsilon: 1e-5, relu: true };
+
+fn convolution(filters: usize, relu: bool) -> LayerKind {
+    LayerKind::Conv2d { filters, kernel: [3, 3], stride: [1, 1], padding: Padding::Same, bias: true, relu }
 }
 
 fn check_input(input: usize) -> Result<()> {

@@ -186,7 +186,7 @@ mod tests {
         let x = Array::new(Shape::new(&[1, 1, 4, 3]), x);
         let warp = Array::new(Shape::new(&[1, 6]), vec![1.0, 0.0, 0.0, 0.0, 1.0, from + 1.5]);
         let op = AffineWarp { fill, cval: 7.0 };
-        let y = op.reference(Given { x: &[x, warp], params: &[], now: &now, layer: 0 });
+        let y = op.reference(Given { x: &[x, warp], params: &[], now: &now, trains: true, layer: 0 });
         y.data.chunks_exact(3).map(|pixel| pixel[0]).collect()
     }
 

@@ -6,11 +6,11 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::gpu::Caps;
-use crate::ops::reference::Array;
-use crate::ops::{Dtype, Now, OpRef, Rungs, Site};
+use crate::ops::reference::{Array, Given};
+use crate::ops::{Dtype, Initial, Now, OpRef, ParamSpec, Rungs, Site, Wants};
 use crate::ops::{
-    affine_warp, colour_jitter, conv2d, dense, dropout, flatten, global_average_pool, max_pool2d, mix,
-    preprocess, random_erasing, score, softmax_cross_entropy,
+    affine_warp, batch_norm, colour_jitter, conv2d, dense, dropout, flatten, global_average_pool, max_pool2d,
+    mix, preprocess, random_erasing, score, softmax_cross_entropy,
 };
 use crate::shape::Shape;
 
@@ -22,6 +22,8 @@ pub const LAYER: u32 = 1;
 pub struct Case {
     pub op: OpRef,
     pub x: Vec<Shape>,
+    /// Whether its parameters are being trained; otherwise they are frozen.
+    pub trains: bool,
 }
 
 /// Random inputs, parameters and an incoming gradient for one case.
@@ -34,14 +36,21 @@ pub struct Inputs {
 
 impl Case {
     pub fn new(op: impl crate::ops::Op + 'static, x: &[&[usize]]) -> Case {
-        Case { op: std::sync::Arc::new(op), x: x.iter().map(|dims| Shape::new(dims)).collect() }
+        let x = x.iter().map(|dims| Shape::new(dims)).collect();
+        Case { op: std::sync::Arc::new(op), x, trains: true }
+    }
+
+    /// The same with frozen parameters.
+    pub fn frozen(self) -> Case {
+        Case { trains: false, ..self }
     }
 
     /// `conv2d 2x7x5x3 3x3x3x64`
     pub fn name(&self) -> String {
         let params = self.op.params(&self.x);
         let shapes = self.x.iter().chain(params.iter().map(|p| &p.shape)).map(Shape::to_string);
-        format!("{} {}", self.op.kind(), shapes.collect::<Vec<_>>().join(" "))
+        let frozen = if self.trains { "" } else { " frozen" };
+        format!("{} {}{frozen}", self.op.kind(), shapes.collect::<Vec<_>>().join(" "))
     }
 
     /// # Panics
@@ -52,7 +61,21 @@ impl Case {
 
     /// Where this case is lowered for training.
     pub fn site<'a>(&'a self, caps: &'a Caps, rungs: Rungs) -> Site<'a> {
-        Site { x: &self.x, y: self.y(), caps, rungs, training: true, layer: LAYER }
+        let (x, y, trains) = (&self.x, self.y(), self.trains);
+        Site { x, y, caps, rungs, training: true, trains, layer: LAYER }
+    }
+
+    /// What the references look at.
+    pub fn given<'a>(&self, inputs: &'a Inputs) -> Given<'a> {
+        let Inputs { x, params, now, .. } = inputs;
+        Given { x, params, now, trains: self.trains, layer: LAYER }
+    }
+
+    /// Every gradient that exists.
+    pub fn wants(&self) -> Wants {
+        let d_x = (0..self.x.len()).map(|i| self.op.differentiable(i)).collect();
+        let d_params = self.op.params(&self.x).iter().map(|param| self.trains && param.learnt).collect();
+        Wants { d_x, d_params }
     }
 
     /// The same op, channels and weights on few samples and a small map of awkward size, which the plain-loop reference
@@ -63,7 +86,7 @@ impl Case {
             [n, features] => Shape::new(&[n.min(3), features]),
             _ => *shape,
         };
-        Case { op: self.op.clone(), x: self.x.iter().map(shrink).collect() }
+        Case { x: self.x.iter().map(shrink).collect(), ..self.clone() }
     }
 
     /// The same numbers for the same seed, each exactly representable in f32.
@@ -73,7 +96,7 @@ impl Case {
         let x = self.x.iter().enumerate();
         let x = x.map(|(i, &shape)| random(&mut rng, shape, self.op.input_dtype(i), classes)).collect();
         let params = self.op.params(&self.x);
-        let params = params.iter().map(|p| random(&mut rng, p.shape, Dtype::F32, 0)).collect();
+        let params = params.iter().map(|p| parameter(&mut rng, p)).collect();
         let d_y = random(&mut rng, self.y(), Dtype::F32, 0);
         let samples = self.x[0].dims()[0] as f32;
         let now =
@@ -91,6 +114,15 @@ fn random(rng: &mut ChaCha8Rng, shape: Shape, dtype: Dtype, classes: u32) -> Arr
     Array { shape, data: (0..shape.numel()).map(|_| one()).collect() }
 }
 
+/// Around where it begins; what begins at one stays positive, as scales and variances do.
+fn parameter(rng: &mut ChaCha8Rng, spec: &ParamSpec) -> Array {
+    let mut values = random(rng, spec.shape, Dtype::F32, 0);
+    if spec.initial == Initial::Ones {
+        values.data.iter_mut().for_each(|value| *value = 1.0 + value.abs() / 2.0);
+    }
+    values
+}
+
 /// Every case of every op.
 pub fn all() -> Vec<Case> {
     let ops = [
@@ -100,6 +132,7 @@ pub fn all() -> Vec<Case> {
         global_average_pool::cases(),
         flatten::cases(),
         dropout::cases(),
+        batch_norm::cases(),
         softmax_cross_entropy::cases(),
         score::cases(),
         preprocess::cases(),

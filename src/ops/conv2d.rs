@@ -1,7 +1,7 @@
 //! conv2d: 2-d cross-correlation with bias and a fused ReLU, forward and backward.
 //!
 //! This file holds what the op *is*: shape rule, parameters, reference, cases. Its rungs lower it: `naive`,
-//! `subgroup`, `winograd4`, `tiled`. `pooled` is the same op with a max-pool in its store.
+//! `subgroup`, `winograd4`, `tiled`, `winograd4_tiled`. `pooled` is the same op with a max-pool in its store.
 
 mod naive;
 mod pooled;
@@ -19,6 +19,7 @@ use crate::ops::{
 use crate::shape::Shape;
 
 use pooled::Pooled;
+use winograd::Products;
 
 /// How the borders of the input are met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -90,7 +91,8 @@ impl Conv2d {
             match site.rungs.d_w {
                 Rung::Subgroup => subgroup::weight_gradient(self, site, out),
                 Rung::Tiled => tiled::weight_gradient(self, site, out),
-                Rung::Winograd4 => winograd::weight_gradient(self, site, out),
+                Rung::Winograd4 => winograd::weight_gradient(self, site, Products::Subgroup, out),
+                Rung::Winograd4Tiled => winograd::weight_gradient(self, site, Products::Tiled, out),
                 _ => naive::weight_gradient(self, site, out),
             }
         }
@@ -98,7 +100,8 @@ impl Conv2d {
             match site.rungs.d_x {
                 Rung::Subgroup => subgroup::input_gradient(self, site, out),
                 Rung::Tiled => tiled::input_gradient(self, site, out),
-                Rung::Winograd4 => winograd::input_gradient(self, site, out),
+                Rung::Winograd4 => winograd::input_gradient(self, site, Products::Subgroup, out),
+                Rung::Winograd4Tiled => winograd::input_gradient(self, site, Products::Tiled, out),
                 _ => out.push(naive::input_gradient(self, site)),
             }
         }
@@ -185,14 +188,22 @@ impl Op for Conv2d {
                 fast.insert(if winograd::pays(&g, part) { 0 } else { fast.len() }, Rung::Winograd4);
             }
         }
-        gemm::ladder(fast, site)
+        let mut ladder = gemm::ladder(fast, site);
+        // Behind the direct form: on no GPU has it been timed.
+        if let Some(tiled) = ladder.iter().position(|&rung| rung == Rung::Tiled)
+            && winograd::applies(&g)
+        {
+            ladder.insert(tiled + 1, Rung::Winograd4Tiled);
+        }
+        ladder
     }
 
     fn forward(&self, site: &Site) -> Lowered {
         match site.rungs.forward {
             Rung::Subgroup => subgroup::forward(self, site),
             Rung::Tiled => tiled::forward(self, site),
-            Rung::Winograd4 => winograd::forward(self, site),
+            Rung::Winograd4 => winograd::forward(self, site, Products::Subgroup),
+            Rung::Winograd4Tiled => winograd::forward(self, site, Products::Tiled),
             _ => naive::forward(self, site).into(),
         }
     }

@@ -1,8 +1,8 @@
 //! Central differences, which prove that a reference's backward pass is the derivative of its forward pass. In f64, on
 //! the host.
 
-use crate::ops::cases::{Case, Inputs, LAYER};
-use crate::ops::{Array, Given};
+use crate::ops::Array;
+use crate::ops::cases::{Case, Inputs};
 
 /// Half the distance between the two points of a difference.
 const STEP: f64 = 1e-5;
@@ -19,11 +19,11 @@ pub const TOLERANCE: f64 = 1e-7;
 /// ```
 pub fn worst(case: &Case) -> Result<f64, String> {
     let mut inputs = case.inputs(1);
-    let y = case.op.reference(given(&inputs));
-    let gradients = case.op.reference_backward(given(&inputs), &y, &inputs.d_y);
+    let y = case.op.reference(case.given(&inputs));
+    let gradients = case.op.reference_backward(case.given(&inputs), &y, &inputs.d_y);
     let exist: Vec<bool> = gradients.d_x.iter().map(Option::is_some).collect();
-    let expected: Vec<bool> = (0..case.x.len()).map(|i| case.op.differentiable(i)).collect();
-    if y.shape != case.y() || exist != expected || gradients.d_params.len() != inputs.params.len() {
+    let wants = case.wants();
+    if y.shape != case.y() || exist != wants.d_x || gradients.d_params.len() != inputs.params.len() {
         return Err(format!("{}: the reference gives results of another shape or number", case.name()));
     }
     let mut worst = 0f64;
@@ -32,14 +32,10 @@ pub fn worst(case: &Case) -> Result<f64, String> {
             worst = worst.max(probe(case, &mut inputs, |inputs| &mut inputs.x[i], d_x)?);
         }
     }
-    for (i, d_param) in gradients.d_params.iter().enumerate() {
+    for (i, d_param) in gradients.d_params.iter().enumerate().filter(|(i, _)| wants.d_params[*i]) {
         worst = worst.max(probe(case, &mut inputs, |inputs| &mut inputs.params[i], d_param)?);
     }
     Ok(worst)
-}
-
-fn given(inputs: &Inputs) -> Given<'_> {
-    Given { x: &inputs.x, params: &inputs.params, now: &inputs.now, layer: LAYER }
 }
 
 /// How much each output counts in what the gradients are gradients of: d_y, or a loss's share of the mean.
@@ -69,9 +65,9 @@ fn probe(
     for e in (0..elements).step_by(stride) {
         let value = pick(inputs).data[e];
         pick(inputs).data[e] = value + STEP;
-        let above = case.op.reference(given(inputs));
+        let above = case.op.reference(case.given(inputs));
         pick(inputs).data[e] = value - STEP;
-        let below = case.op.reference(given(inputs));
+        let below = case.op.reference(case.given(inputs));
         pick(inputs).data[e] = value;
         // Output by output, so that those that did not move cancel exactly.
         let moved = above.data.iter().zip(&below.data).map(|(above, below)| above - below);

@@ -140,7 +140,7 @@ mod tests {
         let now = Now { seed: 1, iteration: 2, first_sample: 0, loss_scale: 1.0, learning_rate: 0.0 };
         let masked = |n: usize, now: &Now| {
             let x = [Array::new(Shape::new(&[n, 7]), vec![1.0; n * 7])];
-            op.reference(Given { x: &x, params: &[], now, layer: 3 }).data
+            op.reference(Given { x: &x, params: &[], now, trains: true, layer: 3 }).data
         };
         let halves = [masked(2, &now), masked(2, &Now { first_sample: 2, ..now })].concat();
         assert_eq!(masked(4, &now), halves);
@@ -151,7 +151,7 @@ mod tests {
     fn keeps_the_share_and_the_mean() {
         let now = Now { seed: 9, iteration: 0, first_sample: 0, loss_scale: 1.0, learning_rate: 0.0 };
         let x = [Array::new(Shape::new(&[4, 2500]), vec![1.0; 10_000])];
-        let given = Given { x: &x, params: &[], now: &now, layer: 0 };
+        let given = Given { x: &x, params: &[], now: &now, trains: true, layer: 0 };
         let y = Dropout { rate: 0.25 }.reference(given).data;
         let kept = y.iter().filter(|&&v| v != 0.0).count();
         // The standard deviation is 43.

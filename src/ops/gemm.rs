@@ -57,13 +57,15 @@ pub struct Matrix {
     pub window: Option<Range<u64>>,
     pub offset: usize,
     pub stride: usize,
+    /// Elements from one matrix of a batch to the next.
+    pub batch: usize,
     /// What is meant is the transposed matrix.
     pub transposed: bool,
 }
 
 impl Matrix {
     pub fn new(operand: Operand, stride: usize) -> Matrix {
-        Matrix { operand, window: None, offset: 0, stride, transposed: false }
+        Matrix { operand, window: None, offset: 0, stride, batch: 0, transposed: false }
     }
 
     pub fn window(mut self, window: Range<u64>) -> Matrix {
@@ -76,6 +78,11 @@ impl Matrix {
         self
     }
 
+    pub fn batch(mut self, elements: usize) -> Matrix {
+        self.batch = elements;
+        self
+    }
+
     pub fn transposed(mut self) -> Matrix {
         self.transposed = !self.transposed;
         self
@@ -83,7 +90,7 @@ impl Matrix {
 
     /// Whether runs of four along its stored rows, `length` elements long, are whole and aligned.
     fn aligned(&self, length: usize) -> bool {
-        [self.offset, self.stride, length].iter().all(|v| v.is_multiple_of(4))
+        [self.offset, self.stride, self.batch, length].iter().all(|v| v.is_multiple_of(4))
     }
 }
 

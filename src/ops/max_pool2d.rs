@@ -208,7 +208,7 @@ mod tests {
     fn the_first_of_equal_values_takes_the_gradient() {
         let now = Now { seed: 0, iteration: 0, first_sample: 0, loss_scale: 1.0, learning_rate: 0.0 };
         let x = [Array::zeros(Shape::new(&[1, 4, 4, 1]))];
-        let given = Given { x: &x, params: &[], now: &now, layer: 0 };
+        let given = Given { x: &x, params: &[], now: &now, trains: true, layer: 0 };
         let y = MaxPool2d::vgg().reference(given);
         let d_y = Array::new(y.shape, vec![1.0, 2.0, 3.0, 4.0]);
         let d_x = MaxPool2d::vgg().reference_backward(given, &y, &d_y).d_x[0].clone().unwrap();

@@ -5,8 +5,10 @@
 //! from the forward pass is what its backward steps read.
 
 pub mod affine_warp;
+pub mod batch_norm;
 pub mod cases;
 pub mod colour_jitter;
+pub mod columns;
 pub mod conv2d;
 pub mod dense;
 pub mod deviations;
@@ -37,6 +39,7 @@ use crate::gpu::{Caps, Form};
 use crate::shape::Shape;
 
 pub use affine_warp::{AffineWarp, FillMode};
+pub use batch_norm::BatchNorm;
 pub use cases::Case;
 pub use colour_jitter::ColourJitter;
 pub use dropout::Dropout;
@@ -83,6 +86,8 @@ pub enum Rung {
     Winograd4,
     /// Shared-memory tiles and register tiles: the form for GPUs.
     Tiled,
+    /// Winograd's F(4x4, 3x3) on the tiled products.
+    Winograd4Tiled,
 }
 
 impl Rung {
@@ -92,6 +97,7 @@ impl Rung {
             Rung::Subgroup => "subgroup",
             Rung::Winograd4 => "winograd4",
             Rung::Tiled => "tiled",
+            Rung::Winograd4Tiled => "winograd4_tiled",
         }
     }
 }
@@ -109,6 +115,11 @@ impl Rungs {
         Rungs { forward: rung, d_x: rung, d_w: rung }
     }
 
+    /// Whether some part takes a rung that `is`.
+    pub fn any(self, is: impl Fn(Rung) -> bool) -> bool {
+        [self.forward, self.d_x, self.d_w].into_iter().any(is)
+    }
+
     /// The same with another rung for `part`; updates have none.
     pub fn with(mut self, part: Part, rung: Rung) -> Rungs {
         match part {
@@ -124,11 +135,21 @@ impl Rungs {
 /// A parameter that an op asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ParamSpec {
-    /// Keras' name: `kernel` or `bias`.
+    /// Keras' name: `kernel`, `bias`, `gamma`, ...
     pub name: &'static str,
     pub shape: Shape,
-    /// (fan in, fan out) of a kernel; `None` starts at zero.
-    pub fans: Option<(u64, u64)>,
+    pub initial: Initial,
+    /// Moved by gradients where its layer trains; otherwise the layer's forward pass moves it then.
+    pub learnt: bool,
+}
+
+/// How a parameter begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initial {
+    Zeros,
+    Ones,
+    /// Drawn at random by (fan in, fan out).
+    Fans(u64, u64),
 }
 
 /// Where an op is lowered: its shapes (batch included), the adapter's abilities and the chosen rungs.
@@ -139,6 +160,8 @@ pub struct Site<'a> {
     pub caps: &'a Caps,
     pub rungs: Rungs,
     pub training: bool,
+    /// The parameters of this layer are being trained, and not only those of others.
+    pub trains: bool,
     /// A number that differs from layer to layer, for random numbers.
     pub layer: u32,
 }
@@ -250,6 +273,11 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         false
     }
 
+    /// While the layer trains, the samples of a batch meet in it: parts of a batch would give something else.
+    fn mixes_batch(&self) -> bool {
+        false
+    }
+
     /// A loss: its backward pass starts the sweep and reads no `d_y`.
     fn is_loss(&self) -> bool {
         false
@@ -278,6 +306,11 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
     /// The backward pass in plain loops, proven by finite differences of [`Op::reference`].
     fn reference_backward(&self, given: Given, _y: &Array, _d_y: &Array) -> Gradients {
         Gradients { d_x: vec![None; given.x.len()], d_params: Vec::new() }
+    }
+
+    /// What the forward pass makes of the parameters that no gradient moves, each with its place, while the layer trains.
+    fn reference_moved(&self, _given: Given) -> Vec<(usize, Array)> {
+        Vec::new()
     }
 }
 

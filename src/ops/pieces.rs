@@ -18,6 +18,7 @@ piece!(
 );
 piece!("`pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::random`].", RANDOM, "random");
 piece!("`clipped`, `decayed`: what every update rule does before its own formula.", UPDATE, "update");
+piece!("`strip`: four channels of a chunk of rows.", STRIP, "strip");
 piece!("`texel`: the place of a texel in its texture.", TEXEL, "texel");
 piece!("`load_x4` for runs that are whole and aligned.", X4_ALIGNED, "x4_aligned");
 piece!("`load_x4` for anything.", X4_STRIDED, "x4_strided");
@@ -38,6 +39,12 @@ piece!(
     "gemm_tn_put_plain"
 );
 piece!("`x4`: four channels of a map.", X4_MAP, "x4_map");
+piece!("`put`: a vec4f into texels.", OUT_TEXELS, "out_texels");
+piece!("`put`: a vec4f into a buffer.", OUT_WORDS, "out_words");
+piece!("`spot`: eight lanes, 32 channels of one item.", LANES_ON_CHANNELS, "lanes_on_channels");
+piece!("`spot`: eight lanes, four channels of eight items.", LANES_ON_ITEMS, "lanes_on_items");
+piece!("`spot`: items and channels one behind the other, for GPUs.", LANES_FLAT, "lanes_flat");
+piece!("`stack_at`, `put_column`: 36 transformed matrices.", WINOGRAD_STACK, "winograd_stack");
 piece!("`Six`, `Four`, `Three`: rows of Winograd tiles.", WINOGRAD_SIX, "winograd_six");
 piece!("`put_tile`: stores 4x4 outputs.", WINOGRAD_PUT, "winograd_put");
 piece!(

@@ -95,7 +95,13 @@ mod tests {
         let now = Now::default();
         let x = Array::new(Shape::new(&[1, 10, 10, 3]), vec![-1.0; 300]);
         let rectangle = Array::new(Shape::new(&[1, 4]), vec![0.2, 0.5, 0.6, 1.0]);
-        let y = RandomErasing.reference(Given { x: &[x, rectangle], params: &[], now: &now, layer: 0 });
+        let y = RandomErasing.reference(Given {
+            x: &[x, rectangle],
+            params: &[],
+            now: &now,
+            trains: true,
+            layer: 0,
+        });
         let erased: Vec<usize> = (0..100).filter(|i| y.data[3 * i] >= 0.0).collect();
         assert_eq!(erased, (20..60).filter(|i| i % 10 >= 5).collect::<Vec<_>>());
         let noise: Vec<f64> = y.data.iter().copied().filter(|v| *v >= 0.0).collect();

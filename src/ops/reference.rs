@@ -34,6 +34,8 @@ pub struct Given<'a> {
     pub x: &'a [Array],
     pub params: &'a [Array],
     pub now: &'a Now,
+    /// [`crate::ops::Site::trains`].
+    pub trains: bool,
     /// [`crate::ops::Site::layer`], for random numbers.
     pub layer: u32,
 }

@@ -177,7 +177,7 @@ mod tests {
         let now = Now { seed: 0, iteration: 0, first_sample: 0, loss_scale: 1.0, learning_rate: 0.0 };
         let array = |shape: &[usize], data: &[f64]| Array::new(Shape::new(shape), data.to_vec());
         let x = [array(&[1, x.len()], x), array(&[labels.len()], labels), array(&[1], &[1.0])];
-        op.reference(Given { x: &x, params: &[], now: &now, layer: 0 }).data[0]
+        op.reference(Given { x: &x, params: &[], now: &now, trains: true, layer: 0 }).data[0]
     }
 
     #[test]

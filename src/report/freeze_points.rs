@@ -14,29 +14,41 @@ pub const LINES: [(&str, Origin, Mode); 4] = [
     ("random, frozen", Origin::Random, Mode::Frozen),
 ];
 
-/// (x, mean, standard deviation) of one line: x counts the points from 0.
-pub fn line(runs: &[Run], points: &[String], origin: Origin, mode: Mode) -> Vec<(f64, f64, f64)> {
-    let at = |(x, point): (usize, &String)| {
-        let of = |run: &&Run| run.point == *point && run.origin == origin && run.mode == mode;
-        let accuracies: Vec<f64> = runs.iter().filter(of).map(|run| run.accuracy).collect();
-        let (mean, deviation) = spread(&accuracies);
-        (!accuracies.is_empty()).then_some((x as f64, mean, deviation))
+/// One line of the chart, of runs that were made.
+struct Line {
+    name: &'static str,
+    /// Its place among the four, which keeps its colour.
+    ink: usize,
+    /// (x, mean, standard deviation): x counts the points from 0.
+    at: Vec<(f64, f64, f64)>,
+}
+
+/// The lines that have runs.
+fn lines(runs: &[Run], points: &[String]) -> Vec<Line> {
+    let line = |(ink, (name, origin, mode)): (usize, &(&'static str, Origin, Mode))| {
+        let at = |(x, point): (usize, &String)| {
+            let of = |run: &&Run| run.point == *point && run.origin == *origin && run.mode == *mode;
+            let accuracies: Vec<f64> = runs.iter().filter(of).map(|run| run.accuracy).collect();
+            let (mean, deviation) = spread(&accuracies);
+            (!accuracies.is_empty()).then_some((x as f64, mean, deviation))
+        };
+        let at: Vec<_> = points.iter().enumerate().filter_map(at).collect();
+        (!at.is_empty()).then_some(Line { name, ink, at })
     };
-    points.iter().enumerate().filter_map(at).collect()
+    LINES.iter().enumerate().filter_map(line).collect()
 }
 
 /// A chart for a page or a file; bars are one standard deviation over the seeds.
 pub fn chart(runs: &[Run], points: &[String]) -> Lines {
-    let series = LINES.iter().enumerate().filter_map(|(ink, (name, origin, mode))| {
-        let line = line(runs, points, *origin, *mode);
-        let ends = line.iter().map(|(_, mean, d)| ((mean - d).max(0.0), (mean + d).min(1.0)));
-        (!line.is_empty()).then(|| Series {
-            name: (*name).to_owned(),
-            points: line.iter().map(|(x, mean, _)| (*x, *mean)).collect(),
+    let series = lines(runs, points).into_iter().map(|Line { name, ink, at }| {
+        let ends = at.iter().map(|(_, mean, d)| ((mean - d).max(0.0), (mean + d).min(1.0)));
+        Series {
+            name: name.to_owned(),
+            points: at.iter().map(|(x, mean, _)| (*x, *mean)).collect(),
             spread: Spread::Bars(ends.collect()),
             look: Look::Both,
             ink: Ink::Number(ink),
-        })
+        }
     });
     let names: Vec<String> = points.iter().enumerate().map(|(i, point)| format!("{i} {point}")).collect();
     let x = Axis::whole(format!("frozen up to: {}", names.join(", ")));
@@ -74,20 +86,20 @@ pub fn picture(runs: &[Run], points: &[String]) -> RgbImage {
         660,
         INK,
     );
-    for (i, (name, origin, mode)) in LINES.iter().enumerate() {
+    for (i, Line { name, ink, at }) in lines(runs, points).into_iter().enumerate() {
+        let colour = COLOURS[ink];
         let (x, y) = (left + (i as u32 % 2) * 300, 34 + (i as u32 / 2) * 16);
-        stroke(&mut out, (x, y + 3), (x + 18, y + 3), COLOURS[i]);
+        stroke(&mut out, (x, y + 3), (x + 18, y + 3), colour);
         sheet::write(&mut out, name, (x + 26, y), 260, INK);
-        let line = line(runs, points, *origin, *mode);
-        let at: Vec<(u32, u32)> = line.iter().map(|(x, mean, _)| (x_of(*x), y_of(*mean))).collect();
-        at.windows(2).for_each(|pair| stroke(&mut out, pair[0], pair[1], COLOURS[i]));
-        for ((x, mean, d), &(px, py)) in line.iter().zip(&at) {
+        let means: Vec<(u32, u32)> = at.iter().map(|(x, mean, _)| (x_of(*x), y_of(*mean))).collect();
+        means.windows(2).for_each(|pair| stroke(&mut out, pair[0], pair[1], colour));
+        for ((_, mean, d), &(px, py)) in at.iter().zip(&means) {
             let (high, low) = (y_of(mean + d), y_of(mean - d));
-            (high..=low).for_each(|y| out.put_pixel(x_of(*x), y, COLOURS[i]));
+            (high..=low).for_each(|y| out.put_pixel(px, y, colour));
             for end in [high, low] {
-                (px - 4..=px + 4).for_each(|x| out.put_pixel(x, end, COLOURS[i]));
+                (px - 4..=px + 4).for_each(|x| out.put_pixel(x, end, colour));
             }
-            (py - 2..=py + 2).for_each(|y| (px - 2..=px + 2).for_each(|x| out.put_pixel(x, y, COLOURS[i])));
+            (py - 2..=py + 2).for_each(|y| (px - 2..=px + 2).for_each(|x| out.put_pixel(x, y, colour)));
         }
     }
     out

@@ -100,7 +100,7 @@ fn case(device: &Device, graph: &Graph, node: &Node) -> Case {
     };
     let macs = node.op.macs(&graph.x_shapes(node, 1)).max(1);
     let samples = (enough / macs).clamp(1, most) as usize;
-    Case { op: node.op.clone(), x: graph.x_shapes(node, samples) }
+    Case { op: node.op.clone(), x: graph.x_shapes(node, samples), trains: true }
 }
 
 fn one(

@@ -8,7 +8,7 @@ use crate::nn::{Architecture, Freeze, Head, Layer, Pool, Preprocessing, chain, v
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// vgg11, vgg13, vgg16 or vgg19
+    /// vgg11, vgg13, vgg16 or vgg19; with _bn behind it, as in vgg16_bn, normalised as torchvision's
     #[arg(long, default_value = "vgg16")]
     pub model: String,
     /// A base of one's own instead of --model, such as conv16,conv16,pool,conv32x5,pool
@@ -23,6 +23,9 @@ pub struct ModelArgs {
     /// Leave out what stands above this layer of the base, such as block2_pool
     #[arg(long, value_name = "LAYER")]
     pub layer: Option<String>,
+    /// Batch normalisation in the hidden layers of the head, ahead of their ReLU
+    #[arg(long)]
+    pub batch_norm: bool,
     /// Dropout behind the hidden layers of the head: one share, or one for each, such as 0.5,0
     #[arg(long, value_delimiter = ',', default_value = "0")]
     pub dropout: Vec<f32>,
@@ -56,8 +59,8 @@ impl ModelArgs {
         }
     }
 
-    /// The architecture for `classes` classes. VGG's pretrained weights want caffe preprocessing; random ones are
-    /// indifferent, so they get it too.
+    /// The architecture for `classes` classes. Random weights are indifferent to preprocessing, so they get what
+    /// pretrained ones want.
     ///
     /// # Errors
     /// An unknown model, or a head or input that makes no sense.
@@ -70,7 +73,7 @@ impl ModelArgs {
         if let Some(layer) = &self.layer {
             up_to(&mut base, layer)?;
         }
-        let preprocessing = self.preprocessing.unwrap_or(Preprocessing::Caffe);
+        let preprocessing = self.preprocessing.unwrap_or(vgg::preprocessing(model));
         Ok(Architecture::stack(model, base, self.input, preprocessing, head))
     }
 
@@ -79,7 +82,8 @@ impl ModelArgs {
     /// # Errors
     /// A head that makes no sense.
     pub fn head(&self, pool: Pool, classes: usize) -> Result<Vec<Layer>> {
-        let head = Head { pool, hidden: self.head.clone(), classes, ..Head::default() };
+        let (hidden, batch_norm) = (self.head.clone(), self.batch_norm);
+        let head = Head { pool, hidden, batch_norm, classes, ..Head::default() };
         head.layers_with(&self.dropout)
     }
 }

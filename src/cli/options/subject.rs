@@ -11,7 +11,7 @@ use crate::data::split::Split;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::nn::init::Random;
-use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
+use crate::nn::{Freeze, Head, Network, Pool, vgg};
 use crate::train::pretrained::initialise;
 use crate::train::{Checkpoint, ImageSamples};
 
@@ -63,7 +63,8 @@ impl SubjectArgs {
             None => {
                 let weights = pretrained(&self.weights, &self.model)?;
                 let head = Head { pool: Pool::Avg, classes, ..Head::default() };
-                let architecture = vgg::with_head(&self.model, self.input, Preprocessing::Caffe, &head)?;
+                let architecture =
+                    vgg::with_head(&self.model, self.input, vgg::preprocessing(&self.model), &head)?;
                 let network = Network::new(architecture, freeze, 0.0)?;
                 let mut store = Store::new(shared.open()?);
                 initialise(&network, weights.as_ref(), &mut store, Random::new(0))?;

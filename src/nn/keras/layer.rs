@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::chain::Link;
 use crate::nn::architecture::LayerKind;
+use crate::ops::BatchNorm;
 use crate::ops::conv2d::Padding;
 
 /// What a Keras layer becomes.
@@ -20,9 +21,11 @@ pub(super) enum Part {
     Nothing,
 }
 
+/// `vector`: the layer takes a vector and no map.
+///
 /// # Errors
 /// The class, the activation or the option that does not exist here, with the layer's name.
-pub(super) fn read(link: &Link) -> Result<Found, String> {
+pub(super) fn read(link: &Link, vector: bool) -> Result<Found, String> {
     let fields = Fields(link);
     let kind = match link.class {
         "Conv2D" | "Convolution2D" => return convolution(&fields),
@@ -38,12 +41,13 @@ pub(super) fn read(link: &Link) -> Result<Found, String> {
             LayerKind::Flatten
         }
         "Dropout" => LayerKind::Dropout { rate: fields.rate()? },
+        "BatchNormalization" => batch_norm(&fields, vector)?,
         "ReLU" | "Activation" | "Softmax" => return activation(&fields),
         "InputLayer" => return Ok(Found { part: Part::Nothing, softmax: false }),
         other => {
             return Err(format!(
                 "layer '{}' is a {other}, which does not exist here (there are Conv2D, MaxPooling2D, \
-                 GlobalAveragePooling2D, Flatten, Dense, Dropout, ReLU, and softmax at the end)",
+                 GlobalAveragePooling2D, Flatten, Dense, Dropout, BatchNormalization, ReLU, and softmax at the end)",
                 link.name
             ));
         }
@@ -81,6 +85,19 @@ fn max_pool(fields: &Fields) -> Result<LayerKind, String> {
     let window = fields.pair("pool_size")?;
     let stride = if fields.0.config["strides"].is_null() { window } else { fields.pair("strides")? };
     Ok(LayerKind::MaxPool2d { window, stride, padding: fields.padding()? })
+}
+
+fn batch_norm(fields: &Fields, vector: bool) -> Result<LayerKind, String> {
+    fields.last_axis(if vector { 1 } else { 3 })?;
+    for (option, plain) in [("center", true), ("scale", true)] {
+        fields.only(option, plain)?;
+    }
+    let BatchNorm { momentum, epsilon, .. } = BatchNorm::default();
+    Ok(LayerKind::BatchNorm {
+        momentum: fields.number("momentum", momentum)?,
+        epsilon: fields.number("epsilon", epsilon)?,
+        relu: false,
+    })
 }
 
 fn activation(fields: &Fields) -> Result<Found, String> {
@@ -157,6 +174,23 @@ impl Fields<'_> {
                 other => Err(self.refuse("activation", other)),
             },
             other => Err(self.refuse("activation", &other["class_name"])),
+        }
+    }
+
+    fn number(&self, field: &str, missing: f32) -> Result<f32, String> {
+        match &self.0.config[field] {
+            Value::Null => Ok(missing),
+            value => value.as_f64().map(|v| v as f32).ok_or_else(|| self.refuse(field, value)),
+        }
+    }
+
+    /// The axis `last`, which is also -1; Keras 2 writes a list of one.
+    fn last_axis(&self, last: i64) -> Result<(), String> {
+        let value = &self.0.config["axis"];
+        let axis = value.as_array().and_then(|axes| axes.first()).unwrap_or(value);
+        match axis.is_null() || axis.as_i64().is_some_and(|axis| axis == -1 || axis == last) {
+            true => Ok(()),
+            false => Err(self.refuse("axis", value)),
         }
     }
 

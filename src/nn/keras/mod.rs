@@ -35,8 +35,7 @@ pub struct Model {
 pub fn model(config: &Value, input: Option<usize>) -> Result<Model, String> {
     let chain = Chain::of(config)?;
     let (layers, frozen) = layers(&chain)?;
-    let vector = |layer: &Layer| matches!(layer.kind, LayerKind::Flatten | LayerKind::GlobalAveragePool);
-    let base = layers.iter().position(vector).unwrap_or(layers.len() - 1);
+    let base = layers.iter().position(gives_vector).unwrap_or(layers.len() - 1);
     let last_frozen = frozen[..base].iter().rposition(|&frozen| frozen);
     let vgg = layers.iter().any(|layer| layer.name == "block1_conv1");
     let architecture = Architecture {
@@ -54,6 +53,10 @@ pub fn model(config: &Value, input: Option<usize>) -> Result<Model, String> {
     Ok(Model { architecture, freeze })
 }
 
+fn gives_vector(layer: &Layer) -> bool {
+    matches!(layer.kind, LayerKind::Flatten | LayerKind::GlobalAveragePool)
+}
+
 /// The chain as layers of this house, and which of them the file says are frozen. ReLU layers join the layer before them.
 fn layers(chain: &Chain) -> Result<(Vec<Layer>, Vec<bool>), String> {
     let (mut layers, mut frozen): (Vec<Layer>, Vec<bool>) = (Vec::new(), Vec::new());
@@ -62,7 +65,7 @@ fn layers(chain: &Chain) -> Result<(Vec<Layer>, Vec<bool>), String> {
         if let Some(softmax) = &ended {
             return Err(format!("'{softmax}' gives probabilities, but '{}' comes after it", link.name));
         }
-        let Found { part, softmax } = layer::read(link)?;
+        let Found { part, softmax } = layer::read(link, layers.iter().any(gives_vector))?;
         match part {
             Part::Layer(kind) => {
                 layers.push(Layer::new(link.name.as_str(), kind));
@@ -80,14 +83,20 @@ fn layers(chain: &Chain) -> Result<(Vec<Layer>, Vec<bool>), String> {
     }
 }
 
-/// ReLU is part of a convolution or a dense layer here.
+/// ReLU is part of the layer before it here.
 fn join_relu(layers: &mut [Layer], name: &str) -> Result<(), String> {
     match layers.last_mut().map(|layer| &mut layer.kind) {
-        Some(LayerKind::Conv2d { relu, .. } | LayerKind::Dense { relu, .. }) => {
+        Some(
+            LayerKind::Conv2d { relu, .. }
+            | LayerKind::Dense { relu, .. }
+            | LayerKind::BatchNorm { relu, .. },
+        ) => {
             *relu = true;
             Ok(())
         }
-        _ => Err(format!("ReLU layer '{name}' must come right after a Conv2D or Dense layer")),
+        _ => Err(format!(
+            "ReLU layer '{name}' must come right after a Conv2D, Dense or BatchNormalization layer"
+        )),
     }
 }
 

@@ -29,7 +29,7 @@ fn refusal(layers: Vec<Value>) -> String {
 
 #[test]
 fn what_is_written_reads_back() {
-    let head = Head { pool: Pool::Avg, hidden: vec![5], dropout: 0.25, classes: 3 };
+    let head = Head { pool: Pool::Avg, hidden: vec![5], dropout: 0.25, classes: 3, ..Head::default() };
     let architecture = vgg::with_head("vgg16", 64, Preprocessing::Caffe, &head).unwrap();
     let read = model(&config(&architecture, 4), None).unwrap();
     assert_eq!(read.architecture, architecture);
@@ -55,10 +55,42 @@ fn nested_models_are_flattened_and_relu_joins_its_layer() {
 }
 
 #[test]
+fn normalisation_reads_back_with_the_relu_behind_it() {
+    let head = Head { hidden: vec![5], batch_norm: true, classes: 3, ..Head::default() };
+    let architecture = vgg::with_head("vgg11_bn", 32, Preprocessing::Torch, &head).unwrap();
+    let written = config(&architecture, 0);
+    let classes = |class: &str| {
+        written["config"]["layers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|layer| layer["class_name"] == class)
+            .count()
+    };
+    assert_eq!((classes("BatchNormalization"), classes("ReLU"), classes("Conv2D")), (9, 9, 8));
+    let read = model(&written, None).unwrap().architecture;
+    assert_eq!(read, Architecture { preprocessing: Preprocessing::Caffe, ..architecture });
+}
+
+#[test]
+fn of_a_vector_the_last_axis_is_one() {
+    let norm = layer("BatchNormalization", "norm", json!({ "axis": [1], "momentum": 0.9 }));
+    let found =
+        model(&sequential(vec![layer("Flatten", "flatten", json!({})), norm, softmax(3)]), None).unwrap();
+    let expected = LayerKind::BatchNorm { momentum: 0.9, epsilon: 1e-3, relu: false };
+    assert_eq!(found.architecture.layers[1].kind, expected);
+}
+
+#[test]
 fn what_does_not_exist_here_is_named() {
     let dense = || softmax(3);
     for (layers, expected) in [
-        (vec![layer("BatchNormalization", "bn1", json!({})), dense()], "layer 'bn1' is a BatchNormalization"),
+        (vec![layer("LayerNormalization", "ln1", json!({})), dense()], "layer 'ln1' is a LayerNormalization"),
+        (
+            vec![layer("BatchNormalization", "bn1", json!({ "scale": false })), dense()],
+            "'bn1' (BatchNormalization) has scale false",
+        ),
+        (vec![layer("BatchNormalization", "bn1", json!({ "axis": [1] })), dense()], "axis [1]"),
         (
             vec![conv("c", json!({ "activation": "swish" })), dense()],
             "layer 'c' (Conv2D) has activation swish",

@@ -28,13 +28,16 @@ pub fn config(architecture: &Architecture, frozen: usize) -> Value {
         "name": input,
         "inbound_nodes": [],
     })];
-    let mut before = Tensor { layer: &input, shape: Shape::new(&[1, h, w, 3]) };
+    let mut before = Tensor { layer: input.clone(), shape: Shape::new(&[1, h, w, 3]) };
     for (index, layer) in architecture.layers.iter().enumerate() {
         let last = index + 1 == architecture.layers.len();
-        layers.push(entry(layer, before, index >= frozen, last));
         // An architecture that was built has shapes that fit.
         let shape = layer.op().output(&[before.shape]).unwrap_or(before.shape);
-        before = Tensor { layer: &layer.name, shape };
+        for part in parts(layer, last) {
+            let made = Tensor { layer: part.name.clone(), shape };
+            layers.push(entry(part, &before, index >= frozen));
+            before = made;
+        }
     }
     json!({
         "module": "keras.src.models.functional",
@@ -52,14 +55,13 @@ pub fn config(architecture: &Architecture, frozen: usize) -> Value {
 }
 
 /// What a layer takes: the output of the layer before it, for one sample.
-#[derive(Clone, Copy)]
-struct Tensor<'a> {
-    layer: &'a str,
+struct Tensor {
+    layer: String,
     shape: Shape,
 }
 
-impl Tensor<'_> {
-    fn value(self) -> Value {
+impl Tensor {
+    fn value(&self) -> Value {
         let mut shape = vec![Value::Null];
         shape.extend(self.shape.dims()[1..].iter().map(|&dim| json!(dim)));
         json!({
@@ -69,9 +71,25 @@ impl Tensor<'_> {
     }
 }
 
-fn entry(layer: &Layer, before: Tensor, trainable: bool, last: bool) -> Value {
-    let (class, mut config) = fields(&layer.kind, last);
-    config["name"] = json!(layer.name);
+/// A layer of Keras' own.
+struct Part {
+    name: String,
+    class: &'static str,
+    config: Value,
+}
+
+/// The layers that `layer` is in Keras: normalisation has no activation of its own there, and ReLU comes after it.
+fn parts(layer: &Layer, last: bool) -> Vec<Part> {
+    let (class, config) = fields(&layer.kind, last);
+    let mut parts = vec![Part { name: layer.name.clone(), class, config }];
+    if let LayerKind::BatchNorm { relu: true, .. } = layer.kind {
+        parts.push(Part { name: format!("{}_relu", layer.name), class: "ReLU", config: json!({}) });
+    }
+    parts
+}
+
+fn entry(Part { name, class, mut config }: Part, before: &Tensor, trainable: bool) -> Value {
+    config["name"] = json!(name);
     config["trainable"] = json!(trainable);
     config["dtype"] = json!("float32");
     json!({
@@ -79,7 +97,7 @@ fn entry(layer: &Layer, before: Tensor, trainable: bool, last: bool) -> Value {
         "class_name": class,
         "config": config,
         "registered_name": null,
-        "name": layer.name,
+        "name": name,
         "inbound_nodes": [{ "args": [before.value()], "kwargs": {} }],
     })
 }
@@ -113,6 +131,10 @@ fn fields(kind: &LayerKind, last: bool) -> (&'static str, Value) {
             ("Dense", json!({ "units": units, "use_bias": bias, "activation": activation(relu) }))
         }
         LayerKind::Dropout { rate } => ("Dropout", json!({ "rate": rate })),
+        LayerKind::BatchNorm { momentum, epsilon, .. } => (
+            "BatchNormalization",
+            json!({ "axis": -1, "momentum": momentum, "epsilon": epsilon, "center": true, "scale": true }),
+        ),
     }
 }
 

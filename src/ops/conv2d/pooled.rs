@@ -1,11 +1,12 @@
 //! A convolution with the 2x2 max-pool behind it in its store: what `graph::fuse` puts in the place of the two.
 //!
-//! Its reference is the two ops' one after the other. Rung `winograd4` pools in its output transform; the others leave
+//! Its reference is the two ops' one after the other. Winograd's rungs pool in their output transform; the others leave
 //! the map in scratch memory. On the way back one pass expands the pooled gradient through pool and ReLU and adds up the
 //! bias gradient; all that it needs of the forward pass is the pooled map and the positions of its maxima.
 
 use crate::gpu::Kernel;
-use crate::ops::conv2d::{Conv2d, winograd};
+use crate::ops::conv2d::Conv2d;
+use crate::ops::conv2d::winograd::{self, Products};
 use crate::ops::fused::BiasSums;
 use crate::ops::{
     Array, Dtype, Given, Gradients, Lowered, MaxPool2d, Op, Operand, ParamSpec, Part, Rung, Site, Step,
@@ -85,8 +86,10 @@ impl Op for Pooled {
 
     fn forward(&self, site: &Site) -> Lowered {
         let conv_site = self.conv_site(site);
-        if site.rungs.forward == Rung::Winograd4 {
-            return winograd::forward_pooled(&self.conv, &conv_site);
+        match site.rungs.forward {
+            Rung::Winograd4 => return winograd::forward_pooled(&self.conv, &conv_site, Products::Subgroup),
+            Rung::Winograd4Tiled => return winograd::forward_pooled(&self.conv, &conv_site, Products::Tiled),
+            _ => {}
         }
         let mut out = Lowered::default();
         let z = out.scratch(conv_site.y.numel());

@@ -35,6 +35,7 @@ pub struct Source {
     window: Option<Range<u64>>,
     offset: usize,
     stride: usize,
+    batch: usize,
     pieces: Vec<Piece>,
     along_k: bool,
     aligned: bool,
@@ -54,14 +55,15 @@ impl Source {
     }
 
     fn matrix(from: &Matrix, piece: Piece, along_k: bool, aligned: bool) -> Source {
-        let Matrix { operand, window, offset, stride, .. } = from.clone();
-        Source { operand, window, offset, stride, pieces: vec![piece], along_k, aligned }
+        let Matrix { operand, window, offset, stride, batch, .. } = from.clone();
+        Source { operand, window, offset, stride, batch, pieces: vec![piece], along_k, aligned }
     }
 
     /// A convolution's map or weight, whose contiguous runs are `channels` long.
     pub fn taps(operand: Operand, piece: Piece, along_k: bool, channels: usize) -> Source {
         let aligned = channels.is_multiple_of(4);
-        Source { operand, window: None, offset: 0, stride: 0, pieces: vec![piece], along_k, aligned }
+        let pieces = vec![piece];
+        Source { operand, window: None, offset: 0, stride: 0, batch: 0, pieces, along_k, aligned }
     }
 }
 
@@ -82,6 +84,7 @@ pub struct Tiling {
     micro: usize,
     splits: usize,
     most_splits: usize,
+    batch: usize,
 }
 
 impl Tiling {
@@ -90,7 +93,16 @@ impl Tiling {
     pub fn new(site: &Site, m: usize, n: usize, k: usize) -> Tiling {
         let large =
             n > 64 && site.caps.workgroup_memory >= LARGE_MEMORY && site.caps.class != Class::Integrated;
-        Tiling { m, n, k, micro: if large { 8 } else { 4 }, splits: 1, most_splits: 1, ..Tiling::default() }
+        Tiling {
+            m,
+            n,
+            k,
+            micro: if large { 8 } else { 4 },
+            splits: 1,
+            most_splits: 1,
+            batch: 1,
+            ..Tiling::default()
+        }
     }
 
     /// Makes it a convolution with these words of geometry (from `h` on); `backward` reads the weight for d_x.
@@ -107,6 +119,12 @@ impl Tiling {
         self.most_splits = (BUSY / tiles).clamp(1, self.k.div_ceil(SHORTEST_PART)).min(room);
         self.splits = self.most_splits;
         self.splits = self.k.div_ceil(self.part());
+        self
+    }
+
+    /// Makes it `count` products of as many pairs of matrices, which lie `batch` elements apart; k is then not cut.
+    pub fn batch(mut self, count: usize) -> Tiling {
+        self.batch = count;
         self
     }
 
@@ -145,7 +163,7 @@ impl Tiling {
         x.pieces.iter().chain(&w.pieces).fold(kernel, |kernel, &piece| kernel.piece(piece))
     }
 
-    /// Pushes y = x w. Where k is cut, part s goes `y.batch` elements behind part s - 1.
+    /// Pushes y = x w. The parts of a cut k, and the products of a batch, go `y.batch` elements one behind the other.
     pub fn push(
         &self,
         out: &mut Lowered,
@@ -164,17 +182,19 @@ impl Tiling {
             }
         }
         let [columns, folds, _] = grid(self.m.div_ceil(self.tile()) as u64, site.caps.max_groups);
-        let groups = [columns, self.n.div_ceil(self.tile()) as u32, folds * self.splits as u32];
-        let macs = [self.m, self.n, self.k].iter().map(|&d| d as u64).product::<u64>();
+        let copies = self.splits * self.batch;
+        let groups = [columns, self.n.div_ceil(self.tile()) as u32, folds * copies as u32];
+        let macs = [self.m, self.n, self.k, self.batch].iter().map(|&d| d as u64).product::<u64>();
         out.push(
             bind_target(step, y, &end)
-                .sizes(&[self.m, self.n, self.k, self.splits, self.part()])
-                .sizes(&[x.offset, x.stride, w.offset, w.stride, y.row, y.offset, y.batch])
+                .sizes(&[self.m, self.n, self.k, copies, self.part()])
+                .sizes(&[x.offset, x.stride, x.batch, w.offset, w.stride, w.batch])
+                .sizes(&[y.row, y.offset, y.batch])
                 .sizes(&[usize::from(end.bias.is_some())])
                 .word(end.floor())
                 .word(end.accumulate)
                 .sizes(&self.convolution.map_or([0; 13], |convolution| convolution.geometry))
-                .groups(groups)
+                .groups(if macs == 0 { [0; 3] } else { groups })
                 .flops(2 * macs),
         );
     }

@@ -96,7 +96,7 @@ impl Check<'_> {
         let (mut refused, mut cases) = (String::from("no op is left"), Vec::<Case>::new());
         for case in self.cases {
             let other = |x: &Shape| if *x == case.x[0] { shape } else { x.with_batch(shape.dims()[0]) };
-            let moved = Case { x: case.x.iter().map(other).collect(), op: case.op };
+            let moved = Case { x: case.x.iter().map(other).collect(), ..case };
             match moved.op.output(&moved.x) {
                 Ok(_) if cases.iter().any(|known| format!("{known:?}") == format!("{moved:?}")) => {}
                 Ok(_) => cases.push(moved),

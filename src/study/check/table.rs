@@ -92,7 +92,7 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.environment)?;
         writeln!(
             f,
-            "{:<22} {:<10} {:>5} {:>8} {:>8} {:>10}  {:<13} {:<10} {:<9} {:>6}  verdict",
+            "{:<22} {:<15} {:>5} {:>8} {:>8} {:>10}  {:<13} {:<10} {:<9} {:>6}  verdict",
             "op", "rung", "cases", "worst", "limit", "most ulps", "ulps", "relative", "same bits", "guards"
         )?;
         self.rows.iter().try_for_each(|row| line(f, row))?;
@@ -103,7 +103,7 @@ impl fmt::Display for Report {
             let passed = verdict(d.failures.is_empty());
             writeln!(
                 f,
-                "{:<22} {:<10} {:>5} {:>8.0e} {:>8.0e}  {passed}",
+                "{:<22} {:<15} {:>5} {:>8.0e} {:>8.0e}  {passed}",
                 d.op, "", d.cases, d.worst, d.limit
             )?;
         }
@@ -131,7 +131,7 @@ fn ends(all: &[String]) -> String {
 fn line(f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
     writeln!(
         f,
-        "{:<22} {:<10} {:>5} {:>8.0e} {:>8.0e} {:>10}  {:<13} {:<10} {:<9} {:>6}  {}",
+        "{:<22} {:<15} {:>5} {:>8.0e} {:>8.0e} {:>10}  {:<13} {:<10} {:<9} {:>6}  {}",
         row.op,
         row.rung,
         row.cases,

@@ -9,7 +9,7 @@ use std::fmt;
 use serde::Serialize;
 
 use self::edges::Edge;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::Caps;
 use crate::graph::fit::fit;
 use crate::graph::plan::{Memory, Plan};
@@ -114,7 +114,14 @@ impl Explanation {
             let outputs = vec![ends.losses, ends.probabilities];
             let rule = Some(setting.rule.clone());
             let settings = Settings { batch, training: true, rule, outputs, ..Settings::default() };
-            let plan = fit(&graph, &Caps::default(), settings, setting.memory)?;
+            let plan = match fit(&graph, &Caps::default(), settings.clone(), setting.memory) {
+                // What is only compared with need not run, where a layer that would train wants the whole batch.
+                Err(Error::Shape { .. }) if *freeze != setting.freeze => {
+                    let caps = Caps { max_binding: u64::MAX, max_buffer: u64::MAX, ..Caps::default() };
+                    Plan::new(&graph, &caps, settings)?
+                }
+                fitted => fitted?,
+            };
             Ok((graph, plan))
         };
         let ((graph, plan), (full_graph, full)) = (planned(&setting.freeze)?, planned(&Freeze::None)?);
