@@ -35,11 +35,17 @@ fn taken(mut command: Command) -> Taken {
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
-    let planned =
-        said.split("memory    ").nth(1).and_then(|rest| rest.split(" MiB planned").next()).expect(&said);
-    let planned = (planned.parse::<f64>().unwrap() * MIB as f64) as u64;
+    let planned = planned(&said).unwrap_or_else(|| panic!("no plan in: {said}"));
     println!("planned {} MiB, peak {} MiB", planned / MIB, peak / MIB);
     Taken { said, planned, peak }
+}
+
+/// Bytes of "memory    65.9 MiB planned", or of GiB.
+fn planned(said: &str) -> Option<u64> {
+    let mut words = said.split("memory    ").nth(1)?.split(' ');
+    let (number, unit) = (words.next()?.parse::<f64>().ok()?, words.next()?);
+    let (_, bytes) = [("MiB", MIB), ("GiB", MIB << 10)].into_iter().find(|(name, _)| *name == unit)?;
+    Some((number * bytes as f64) as u64)
 }
 
 /// Bytes; 0 of a process that has just ended.

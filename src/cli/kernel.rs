@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Device, Edit};
 use crate::study::kernels::{self, File};
 use crate::study::lab;
+use crate::study::roofline::Roofline;
 use crate::train::interrupt;
 
 #[derive(Debug, clap::Args)]
@@ -136,7 +137,9 @@ fn attempt(args: &TryArgs, shared: &Shared, device: &Device, files: &[File]) -> 
     if args.no_time {
         return Ok(());
     }
-    for race in lab::race(device, &edit, &args.op, &args.case)? {
+    let roofline = Roofline::measure(device)?;
+    println!("\nroofline  {roofline}");
+    for race in lab::race(device, &roofline, &edit, &args.op, &args.case)? {
         print!("\n{race}");
     }
     Ok(())

@@ -182,7 +182,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
             }
             let samples = a.samples(images, *count, BATCH)?;
             let found = show::similarity((&a.network, &mut a.store, &mut b.store), &samples, BATCH)?;
-            chart(&found, "linear CKA", |value| format!("{value:.3}"), out.as_deref(), shared)
+            let title = "linear CKA of each layer's results";
+            chart(&found, title, |value| format!("{value:.3}"), out.as_deref(), shared)
         }
         What::Dead { images, count, subject, out } => {
             let mut s = open(subject)?;
@@ -252,12 +253,12 @@ fn chart(
     let width = rows.iter().map(|row| row.layer.len()).max().unwrap_or(0);
     rows.iter().for_each(|r| println!("{:width$}  {:>5} units  {}", r.layer, r.units, words(r.value)));
     let bars = rows.iter().map(|row| Bar::new(&row.layer, vec![row.value], words(row.value)));
-    draw(bars.collect(), title, out, shared)
+    draw(bars.collect(), title, Some(1.0), out, shared)
 }
 
-fn draw(bars: Vec<Bar>, title: &str, out: Option<&Path>, shared: &Shared) -> Result<()> {
+fn draw(bars: Vec<Bar>, title: &str, whole: Option<f64>, out: Option<&Path>, shared: &Shared) -> Result<()> {
     let Some(out) = out else { return Ok(()) };
-    let chart = Bars { parts: Vec::new(), bars, unit: title.to_owned() };
+    let chart = Bars { parts: Vec::new(), bars, unit: title.to_owned(), whole };
     save(out, &standalone(title, &chart))?;
     shared.say(format_args!("written   {}", out.display()));
     Ok(())
@@ -275,7 +276,7 @@ fn drift(a: &Path, b: &Path, out: Option<&Path>, shared: &Shared) -> Result<()> 
         let layer = row.parameter.trim_end_matches("/kernel");
         Bar::new(layer, vec![row.relative], format!("{:.2} %", 100.0 * row.relative))
     });
-    draw(bars.collect(), "relative change of each layer's kernel", out, shared)
+    draw(bars.collect(), "relative change of each layer's kernel", None, out, shared)
 }
 
 /// A checkpoint's parameters in host memory.

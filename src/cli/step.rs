@@ -129,7 +129,7 @@ fn stand(stop: &Stop) {
     println!("{} of {}, {}", stop.way, stop.name, stop.shape);
     println!("  elements  {}", stats.elements);
     println!(
-        "  min       {:e}\n  mean      {:e}\n  max       {:e}\n  rms       {:e}",
+        "  min       {:.4e}\n  mean      {:.4e}\n  max       {:.4e}\n  rms       {:.4e}",
         stats.min, stats.mean, stats.max, stats.rms
     );
     println!("  zeros     {}\n  NaN       {}\n  infinite  {}", stats.zeros, stats.nan, stats.infinite);

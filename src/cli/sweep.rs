@@ -108,8 +108,8 @@ fn announce(sweep: &FreezePoints, store: &mut Store, shared: &Shared) -> Result<
 }
 
 fn words(run: &Run) -> String {
-    let Run { point, origin, mode, seed, accuracy, seconds_per_epoch, .. } = run;
-    let kind = format!("{origin:?}, {mode:?}").to_lowercase();
+    let Run { point, seed, accuracy, seconds_per_epoch, .. } = run;
+    let kind = freeze_points::name(run);
     format!("{point:<12} {kind:<22} seed {seed}  accuracy {accuracy:.4}  {seconds_per_epoch:.2} s per epoch")
 }
 

@@ -2,8 +2,7 @@
 
 use crate::gpu::{Kernel, Piece};
 
-/// Another text for the WGSL file, or the shared piece, of this name. It runs with the driver-independent bounds checks,
-/// because nobody has proven it yet.
+/// Another text for the WGSL file, or the shared piece, of this name.
 ///
 /// ```
 /// use frostline::gpu::{Edit, Kernel};
@@ -16,7 +15,6 @@ use crate::gpu::{Kernel, Piece};
 pub struct Edit {
     name: String,
     text: &'static str,
-    checked: bool,
 }
 
 impl Edit {
@@ -24,17 +22,7 @@ impl Edit {
     ///
     /// The text stays in memory until the program ends, as compiled kernels do, which are known by their text.
     pub fn new(name: &str, text: &str) -> Edit {
-        Edit { name: name.to_owned(), text: Box::leak(text.to_owned().into_boxed_str()), checked: true }
-    }
-
-    /// The same text without bounds checks, as shipped kernels run: for timing what has been proven.
-    pub fn trusted(self) -> Edit {
-        Edit { checked: false, ..self }
-    }
-
-    /// Whether it runs with the driver-independent bounds checks.
-    pub fn checked(&self) -> bool {
-        self.checked
+        Edit { name: name.to_owned(), text: Box::leak(text.to_owned().into_boxed_str()) }
     }
 
     /// The stem of the file that is replaced.

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{Caps, Device, Edit};
 use crate::ops::cases::{Case, Inputs};
 use crate::ops::guarded::Guarded;
-use crate::ops::{Dtype, Lowered, Operand, Part, Rung, Rungs, Site, Wants};
+use crate::ops::{Dtype, Lowered, Operand, Part, Rung, Rungs, Site};
 
 pub use crate::ops::guarded::Comparison;
 
@@ -53,18 +53,6 @@ impl<'a> Trial<'a> {
     /// The backward steps for every gradient that exists.
     pub fn backward_steps(&self) -> Lowered {
         self.case.op.backward(&self.site, &self.case.wants())
-    }
-
-    /// The steps of one part alone; `None` where the op has no such part.
-    pub fn part_steps(&self, part: Part) -> Option<Lowered> {
-        let Wants { mut d_x, mut d_params } = self.case.wants();
-        let others = if part == Part::DX { &mut d_params } else { &mut d_x };
-        others.fill(false);
-        let wants = Wants { d_x, d_params };
-        match part {
-            Part::Forward => Some(self.forward_steps()),
-            _ => wants.any().then(|| self.case.op.backward(&self.site, &wants)),
-        }
     }
 
     /// Runs forward and backward and compares every result with the reference; then adds the gradients once more onto

@@ -14,6 +14,12 @@ pub const LINES: [(&str, Origin, Mode); 4] = [
     ("random, frozen", Origin::Random, Mode::Frozen),
 ];
 
+/// What the line of this run is called.
+pub fn name(run: &Run) -> &'static str {
+    let line = LINES.iter().find(|(_, origin, mode)| (*origin, *mode) == (run.origin, run.mode));
+    line.expect("the four lines are all there are").0
+}
+
 /// One line of the chart, of runs that were made.
 struct Line {
     name: &'static str,

@@ -78,7 +78,7 @@ pub fn svg(e: &Explanation) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#1e2228\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fafaf8\"/>\n\
-         <text x=\"{LEFT}\" y=\"30\" font-size=\"17\" font-weight=\"600\">Gradients with {} frozen, batch {}</text>",
+         <text x=\"{LEFT}\" y=\"30\" font-size=\"17\" font-weight=\"600\">Gradients, frozen: {}, batch {}</text>",
         escaped(&e.frozen),
         e.batch
     );

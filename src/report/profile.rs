@@ -23,7 +23,7 @@ fn phase(profile: &Profile, part: Part) -> Flame {
 
 /// With its time in its name.
 fn measured(flame: Flame) -> Flame {
-    Flame { name: format!("{} {:.1} ms", flame.name, flame.value), ..flame }
+    Flame { name: format!("{} {:.0} ms", flame.name, flame.value), ..flame }
 }
 
 fn layer_of(profile: &Profile, layer: &str, part: Part) -> Flame {

@@ -1,4 +1,16 @@
 //! Steps bound to tensors of their own, to run again and again: what benches and tuning time.
+//!
+//! ```no_run
+//! use frostline::gpu::{Device, adapter::Choice};
+//! use frostline::ops::{Case, Part, Rung, Rungs, conv2d::Conv2d};
+//! use frostline::study::bound::{Bound, lower};
+//! let device = Device::open(&Choice::Best)?;
+//! let case = Case::new(Conv2d::vgg(64), &[&[1, 56, 56, 64]]);
+//! let lowered = lower(&device, &case, Rungs::all(Rung::Naive), Part::DW).expect("a convolution has weights");
+//! let launches = Bound::of(&device, &case)?.prepare(&lowered)?;
+//! println!("d_w takes {} s", device.time(&launches)?);
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::collections::HashMap;
 
@@ -11,8 +23,10 @@ use crate::shape::Shape;
 /// The steps of one part of a case alone; `None` where the op has no such part.
 pub fn lower(device: &Device, case: &Case, rungs: Rungs, part: Part) -> Option<Lowered> {
     let site = case.site(device.caps(), rungs);
-    let d_x = (0..case.x.len()).map(|i| part == Part::DX && case.op.differentiable(i)).collect();
-    let wants = Wants { d_x, d_params: vec![part == Part::DW; case.op.params(&case.x).len()] };
+    let Wants { mut d_x, mut d_params } = case.wants();
+    let others = if part == Part::DX { &mut d_params } else { &mut d_x };
+    others.fill(false);
+    let wants = Wants { d_x, d_params };
     match part {
         Part::Forward => Some(case.op.forward(&site)),
         Part::DX | Part::DW => wants.any().then(|| case.op.backward(&site, &wants)),

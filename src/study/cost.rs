@@ -1,4 +1,14 @@
 //! What a layer's work costs whoever does it: the operations of the direct method, and its tensors moved once.
+//!
+//! ```
+//! use frostline::ops::{Op, Part, conv2d::Conv2d};
+//! use frostline::shape::Shape;
+//! use frostline::study::cost::Cost;
+//! let (op, x, y) = (Conv2d::vgg(64), Shape::new(&[1, 8, 8, 3]), Shape::new(&[1, 8, 8, 64]));
+//! let mut cost = Cost::of(&op, &[x], &y, Part::Forward);
+//! assert_eq!(cost.flops, 2 * 64 * 64 * 27);
+//! cost += Cost::of_update(27 * 64, 2); // Adam keeps two states
+//! ```
 
 use crate::ops::{Dtype, Op, Part};
 use crate::shape::Shape;

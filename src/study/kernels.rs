@@ -1,4 +1,19 @@
 //! The catalogue of kernels: every WGSL file and shared piece, who uses it, and its module as the driver gets it.
+//!
+//! ```
+//! use frostline::gpu::{Caps, Edit};
+//! use frostline::ops::{Case, Part, Rung, Rungs, dense::Dense};
+//! use frostline::study::kernels;
+//! let (caps, rungs) = (Caps::default(), Rungs::all(Rung::Naive));
+//! let files = kernels::catalogue(&caps);
+//! let dense = kernels::find(&files, "dense")?;
+//! assert_eq!(kernels::spirv(&dense.kernels[0])?[0], 0x0723_0203);
+//! let case = Case::new(Dense::new(8, true), &[&[2, 16]]);
+//! assert!(kernels::runs(&case, &caps, rungs, &Edit::new("dense", dense.source)));
+//! assert!(kernels::steps(&case, &caps, rungs).iter().any(|step| step.part == Part::DW));
+//! assert_eq!(kernels::rung(rungs, Part::DX), "naive");
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +22,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, unknown};
 use crate::gpu::{Caps, Edit, Kernel, Piece};
 use crate::ops::cases::{self, Case};
-use crate::ops::{Part, Rungs, Step, Wants};
+use crate::ops::{Part, Rungs, Step};
 use crate::optim::{self, clip, trial};
 
 /// One file of `shaders/` or `shaders/pieces/`.
@@ -80,10 +95,8 @@ fn push_new<T: PartialEq>(all: &mut Vec<T>, one: T) {
 /// Forward and backward steps of a case on given rungs.
 pub fn steps(case: &Case, caps: &Caps, rungs: Rungs) -> Vec<Step> {
     let site = case.site(caps, rungs);
-    let d_x = (0..case.x.len()).map(|i| case.op.differentiable(i)).collect();
-    let wants = Wants { d_x, d_params: vec![true; case.op.params(&case.x).len()] };
     let mut steps = case.op.forward(&site).steps;
-    steps.extend(case.op.backward(&site, &wants).steps);
+    steps.extend(case.op.backward(&site, &case.wants()).steps);
     steps
 }
 

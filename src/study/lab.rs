@@ -1,17 +1,31 @@
 //! The kernel lab: an edited kernel is proven in checked mode, then timed beside the shipped rungs.
+//!
+//! ```no_run
+//! use frostline::gpu::{Device, Edit, adapter::Choice};
+//! use frostline::study::{lab, roofline::Roofline};
+//! let device = Device::open(&Choice::Best)?;
+//! let edit = Edit::new("conv2d", &std::fs::read_to_string("mine.wgsl").expect("an edited copy"));
+//! let report = lab::check(&device, &edit, "conv2d", "")?.run(&device, |_| ());
+//! if report.passed() {
+//!     let roofline = Roofline::measure(&device)?;
+//!     lab::race(&device, &roofline, &edit, "conv2d", "")?.iter().for_each(|race| println!("{race}"));
+//! }
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Edit};
 use crate::ops::cases::{self, Case};
-use crate::ops::trial::{self, Trial};
-use crate::ops::{Part, Rungs};
+use crate::ops::{Lowered, Part, trial};
+use crate::study::bench::{Record, kernels as bench};
+use crate::study::bound::lower;
 use crate::study::check::Check;
 use crate::study::kernels;
+use crate::study::roofline::Roofline;
 
 /// The check of an edited kernel on the cases of one op whose name contains `pick`, on the rungs that run it.
 ///
@@ -48,35 +62,25 @@ fn bench_cases(op: &str, pick: &str) -> Vec<Case> {
     all.filter(|case| case.op.kind() == op && case.name().contains(pick)).collect()
 }
 
-/// One kernel's time at one case.
-#[derive(Clone, Debug, Serialize)]
-pub struct Timing {
-    /// The rung's name, and `edited` in front where the edited text ran.
-    pub name: String,
-    /// Seconds: the median of the runs, the quickest and the slowest.
-    pub median: f64,
-    pub least: f64,
-    pub most: f64,
-    pub runs: usize,
-    /// Floating-point operations that the steps declare.
-    pub flops: u64,
-}
-
-/// The edited kernel and the shipped rungs on one part of one case.
+/// The edited kernel and the shipped rungs on one part of one case. Displayed, it is the table that
+/// `frostline kernel try` prints.
 #[derive(Clone, Debug, Serialize)]
 pub struct Race {
     pub case: String,
     pub part: Part,
-    /// The quickest first.
-    pub timings: Vec<Timing>,
+    /// The quickest first; the variant is the rung's name, with `edited` in front where the edited text ran.
+    pub timings: Vec<Record>,
 }
+
+/// Runs of one timing: at least so many, and for about so many seconds.
+const RUNS: (usize, f64) = (3, 0.4);
 
 /// Times the edited kernel, without the bounds checks, beside every shipped rung of each part that it computes. The
 /// case is the first of the benches' whose name contains `pick`; the cheapest where `pick` is empty.
 ///
 /// # Errors
 /// A kernel does not compile, or the device is lost.
-pub fn race(device: &Device, edit: &Edit, op: &str, pick: &str) -> Result<Vec<Race>> {
+pub fn race(device: &Device, roofline: &Roofline, edit: &Edit, op: &str, pick: &str) -> Result<Vec<Race>> {
     let caps = device.caps();
     let mut cases = bench_cases(op, pick);
     if pick.is_empty() {
@@ -85,78 +89,50 @@ pub fn race(device: &Device, edit: &Edit, op: &str, pick: &str) -> Result<Vec<Ra
     let runs_it =
         |case: &Case| trial::ladder(case, caps).iter().any(|(_, r)| kernels::runs(case, caps, *r, edit));
     let Some(case) = cases.into_iter().find(runs_it) else { return Ok(Vec::new()) };
-    let trusted = edit.clone().trusted();
     let mut races = Vec::new();
     for part in [Part::Forward, Part::DX, Part::DW] {
-        let mut timings: Vec<Timing> = Vec::new();
+        let mut timings: Vec<Record> = Vec::new();
         for (_, rungs) in trial::ladder(&case, caps) {
-            let name = kernels::rung(rungs, part);
-            if timings.iter().any(|known| known.name == name) {
+            let rung = kernels::rung(rungs, part);
+            let Some(shipped) = lower(device, &case, rungs, part) else { continue };
+            if timings.iter().any(|known| known.variant == rung) {
                 continue;
             }
-            let touched = |step: &crate::ops::Step| step.part == part && edit.touches(&step.kernel);
-            if kernels::steps(&case, caps, rungs).iter().any(touched) {
-                timings.extend(time(device, &case, rungs, part, Some(&trusted), format!("edited {name}"))?);
+            let mut record = |lowered: &Lowered, variant: &str| -> Result<()> {
+                let times = bench::time(device, &case, lowered, RUNS)?;
+                timings.push(Record::new(&bench::work(&case, part, variant), &times, roofline, None));
+                Ok(())
+            };
+            if let Some(edited) = edited(&shipped, edit) {
+                record(&edited, &format!("edited {rung}"))?;
             }
-            timings.extend(time(device, &case, rungs, part, None, name.to_owned())?);
+            record(&shipped, rung)?;
         }
-        if timings.iter().any(|timing| timing.name.starts_with("edited")) {
-            timings.sort_by(|a, b| a.median.total_cmp(&b.median));
+        if timings.iter().any(|timing| timing.variant.starts_with("edited")) {
+            timings.sort_by(|a, b| a.median_ms.total_cmp(&b.median_ms));
             races.push(Race { case: case.name(), part, timings });
         }
     }
     Ok(races)
 }
 
-/// Runs of one timing: at least this many, and for about this long.
-const LEAST_RUNS: usize = 3;
-const TIME: Duration = Duration::from_millis(400);
-
-fn time(
-    device: &Device,
-    case: &Case,
-    rungs: Rungs,
-    part: Part,
-    edit: Option<&Edit>,
-    name: String,
-) -> Result<Option<Timing>> {
-    let inputs = case.inputs(1);
-    let mut trial = Trial::new(device, case, rungs, &inputs)?.edited(edit);
-    let Some(lowered) = trial.part_steps(part) else { return Ok(None) };
-    let launches = trial.prepare(&lowered, &inputs.now, false)?;
-    let once = || -> Result<f64> {
-        let begun = Instant::now();
-        device.submit(&launches)?;
-        device.wait()?;
-        Ok(begun.elapsed().as_secs_f64())
-    };
-    once()?; // the first run warms caches
-    let (begun, mut seconds) = (Instant::now(), Vec::new());
-    while seconds.len() < LEAST_RUNS || begun.elapsed() < TIME {
-        seconds.push(once()?);
+/// The same steps with the edited text; `None` where none has it.
+fn edited(shipped: &Lowered, edit: &Edit) -> Option<Lowered> {
+    let mut edited = shipped.clone();
+    for step in &mut edited.steps {
+        step.kernel = edit.apply(&step.kernel);
     }
-    seconds.sort_by(f64::total_cmp);
-    let flops = lowered.steps.iter().map(|step| step.flops).sum();
-    let (least, most) = (seconds[0], seconds[seconds.len() - 1]);
-    Ok(Some(Timing { name, median: seconds[seconds.len() / 2], least, most, runs: seconds.len(), flops }))
+    shipped.steps.iter().any(|step| edit.touches(&step.kernel)).then_some(edited)
 }
 
 impl fmt::Display for Race {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{} {}", self.case, self.part.name())?;
-        for Timing { name, median, least, most, runs, flops } in &self.timings {
-            let ms = |seconds: &f64| 1e3 * seconds;
-            let rate = match flops {
-                0 => String::new(),
-                _ => format!("{:8.1} GFLOP/s", *flops as f64 / median / 1e9),
-            };
-            writeln!(
-                f,
-                "  {name:<18} {:8.2} ms  ({:.2} to {:.2}, {runs} runs) {rate}",
-                ms(median),
-                ms(least),
-                ms(most)
-            )?;
+        for Record { variant, median_ms, min_ms, max_ms, runs, gflops, percent_of_peak, .. } in &self.timings
+        {
+            let spread = format!("({min_ms:.2} to {max_ms:.2}, {runs} runs)");
+            write!(f, "  {variant:<18} {median_ms:8.2} ms  {spread:<28}")?;
+            writeln!(f, " {gflops:7.1} GFLOP/s {percent_of_peak:5.1} % of the roofline")?;
         }
         Ok(())
     }

@@ -1,4 +1,16 @@
 //! Every layer's results on a batch, forward only.
+//!
+//! ```
+//! use frostline::{error::Result, graph::Store, nn::Network, study::layers::Layers};
+//! /// `pixels` are those of two images, (2, h, w, 3).
+//! fn means(network: &Network, store: &mut Store, pixels: &[u8]) -> Result<()> {
+//!     for layer in Layers::new(network, store, 2)?.run(pixels, 2)? {
+//!         let mean = layer.values.iter().sum::<f32>() / layer.values.len() as f32;
+//!         println!("{} {:?}: {mean}", layer.name, layer.size);
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 use crate::error::Result;
 use crate::graph::role::Role;

@@ -17,4 +17,3 @@ pub mod sweep;
 pub mod timing;
 pub mod trace;
 pub mod tune;
-pub mod verify;

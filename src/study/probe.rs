@@ -1,6 +1,21 @@
 //! A probe: the layers up to some layer, a score over what that one gives, and the gradient of the score with respect to
 //! any value below. Built from ordinary pieces: the graph ends in the op `score`, and the sweep is told which value's
 //! gradient somebody asks for.
+//!
+//! ```
+//! use frostline::{error::Result, graph::Store, nn::Network};
+//! use frostline::study::probe::{PREPROCESSED, Probe, Start};
+//! /// How the likeliest class' logit changes with each number that the network sees of an image (h, w, 3).
+//! fn gradient(network: &Network, store: &mut Store, image: &[u8]) -> Result<Vec<f32>> {
+//!     let mut probe = Probe::new(network, store, (network.logits(), PREPROCESSED), Start::Pixels, 1)?;
+//!     println!("{} logits, gradient of {:?}", probe.scored_width(), probe.value_size());
+//!     let (class, reading) = probe.run_class(image, None)?;
+//!     println!("class {class}, logit {}", reading.scored[class]);
+//!     let logit_0 = std::iter::once(1.0).chain(std::iter::repeat(0.0)).take(probe.scored_width()).collect::<Vec<f32>>();
+//!     assert_ne!(probe.run(image, &logit_0, 1)?.gradient, reading.gradient);
+//!     Ok(reading.gradient)
+//! }
+//! ```
 
 use std::sync::Arc;
 

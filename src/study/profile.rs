@@ -1,4 +1,20 @@
 //! Where the time of a training step goes: every dispatch of a real run, by layer and part, under the roofline.
+//!
+//! ```
+//! use frostline::study::profile::{PARTS, Profile, Settings, profile};
+//! use frostline::study::roofline::Roofline;
+//! use frostline::train::{Samples, passes::Passes};
+//! fn watch(passes: &mut Passes, samples: &dyn Samples, roofline: Roofline) -> frostline::error::Result<Profile> {
+//!     let settings = Settings { steps: 5, seed: 0, learning_rate: 1e-3, states: 2 };
+//!     let profile = profile(passes, samples, roofline, &settings)?;
+//!     for layer in &profile.layers {
+//!         let percent = PARTS.map(|part| layer.parts[part as usize].percent(&profile.roofline));
+//!         println!("{}: {} s, {percent:?} % of the roofline", layer.name, layer.seconds());
+//!     }
+//!     println!("{}", profile.chrome_trace());
+//!     Ok(profile)
+//! }
+//! ```
 
 mod text;
 mod trace;

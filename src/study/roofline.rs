@@ -2,6 +2,16 @@
 //!
 //! No kernel of Frostline's form can take less time than its operations at the one rate and its bytes at the other.
 //! Source: Williams, Waterman and Patterson 2009.
+//!
+//! ```no_run
+//! use frostline::gpu::{Device, adapter::Choice};
+//! use frostline::study::roofline::Roofline;
+//! let roofline = Roofline::measure(&Device::open(&Choice::Best)?)?;
+//! println!("{roofline}");
+//! let (flops, bytes) = (1_000_000_000, 4_000_000);
+//! println!("at least {} s; 20 ms are {:.0} %", roofline.seconds(flops, bytes), roofline.percent(flops, bytes, 0.02));
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::fmt;
 

@@ -1,4 +1,14 @@
 //! Repeated measurements and their spread.
+//!
+//! ```
+//! use frostline::study::timing::{Times, sample};
+//! let mut times = Times::default();
+//! sample(&mut times, 3, 0.0, || Ok(0.002))?;
+//! times.add(0.004);
+//! assert_eq!((times.len(), times.min(), times.median(), times.max()), (4, 0.002, 0.002, 0.004));
+//! assert!(!times.is_empty());
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use crate::error::Result;
 

@@ -1,4 +1,17 @@
 //! One training step taken apart: every layer's result on the way forward, and every gradient on the way back.
+//!
+//! ```
+//! use frostline::{error::Result, graph::Store, nn::Network, train::samples::Minibatch};
+//! use frostline::study::trace::{first_nan, trace};
+//! fn stand(network: &Network, store: &mut Store, batch: &Minibatch) -> Result<()> {
+//!     let stops = trace(network, store, batch, 0, u64::MAX)?;
+//!     stops.iter().for_each(|stop| println!("{} of {}: rms {}", stop.way, stop.name, stop.stats.rms));
+//!     if let Some(stop) = first_nan(&stops) {
+//!         stop.image().save("nan.png").expect("a place to write");
+//!     }
+//!     Ok(())
+//! }
+//! ```
 
 use std::fmt;
 
@@ -164,10 +177,11 @@ pub fn first_nan(stops: &[Stop]) -> Option<&Stop> {
 
 impl Stop {
     /// The tensor as an image: of a map the first sample's channels side by side, of anything else its rows. Black is
-    /// the smallest value, pale yellow the largest; what is not a number is green.
+    /// zero, positive values go to pale yellow, negative ones to pale blue; what is not a number is green. The largest
+    /// few in a thousand are cut off, so that they leave light to the others.
     pub fn image(&self) -> RgbImage {
-        let (low, width) = (self.stats.min, (self.stats.max - self.stats.min).max(f32::MIN_POSITIVE));
-        let share = |v: f32| (v - low) / width;
+        let most = self.most();
+        let share = |v: f32| v / most;
         let map = match self.dims[..] {
             [_, h, w, c] if self.way != Way::Parameter => {
                 let across = (c as f64).sqrt().ceil() as usize;
@@ -188,6 +202,14 @@ impl Stop {
             }
         };
         map.shaded()
+    }
+
+    /// The size that all but five in a thousand of the finite values that are not zero stay below.
+    fn most(&self) -> f32 {
+        let some = |v: &f32| (v.is_finite() && *v != 0.0).then_some(v.abs());
+        let mut sizes: Vec<f32> = self.values.iter().filter_map(some).collect();
+        let at = (sizes.len() * 995 / 1000).min(sizes.len().saturating_sub(1));
+        if sizes.is_empty() { 1.0 } else { *sizes.select_nth_unstable_by(at, f32::total_cmp).1 }
     }
 }
 

@@ -2,6 +2,17 @@
 //!
 //! It is explicit: without it each op's own order decides, so that the same seed gives the same bits on the same adapter.
 //! What tuning found is plain data ([`Choices`]) that a receipt can keep, and it never depends on the batch size.
+//!
+//! ```
+//! use frostline::{error::Result, graph::{Graph, Store}};
+//! use frostline::study::tune::{Known, Level, tune};
+//! fn tuned(graph: &Graph, store: &mut Store, folder: &std::path::Path) -> Result<()> {
+//!     let device = store.device().clone();
+//!     let mut known = Known::open(&device, folder);
+//!     store.choices = tune(&device, graph, Level::Quick, &mut known, |layer, found| println!("{layer}: {}", found.rung.name()))?;
+//!     known.save()
+//! }
+//! ```
 
 mod known;
 
@@ -14,8 +25,8 @@ use crate::gpu::{Class, Device, Form, Launch};
 use crate::graph::{Choices, Graph, Node, Sweep, choices};
 use crate::ops::{Case, Lowered, Part, Rung, Rungs};
 use crate::study::bound::{Bound, lower};
+use crate::study::check;
 use crate::study::timing::Times;
-use crate::study::verify;
 
 pub use known::{Finding, Known};
 
@@ -207,7 +218,7 @@ fn winner(device: &Device, case: &Case, part: Part, key: &str, timed: &[(Candida
     let preferred = timed.iter().filter(|(c, times)| c.rung == default && hardly_slower(times));
     for (candidate, _) in preferred.chain(timed) {
         let rungs = Rungs::all(Rung::Naive).with(part, candidate.rung);
-        if verify::rel_error(device, &case.small(), rungs, part)? <= verify::TOLERANCE {
+        if check::rel_errors(device, &case.small(), rungs)?[part as usize] <= check::TOLERANCE {
             return Ok(candidate.rung);
         }
     }

@@ -38,5 +38,5 @@ fn images(bins: &[&Bin]) -> Bars {
         let range = format!("{:.0} to {:.0} %", 100.0 * bin.low, 100.0 * bin.high);
         Bar::new(range, vec![bin.images as f64], bin.images.to_string())
     });
-    Bars { parts: vec![], bars: bars.collect(), unit: "images at each confidence".into() }
+    Bars { parts: vec![], bars: bars.collect(), unit: "images at each confidence".into(), whole: None }
 }

@@ -30,6 +30,6 @@ pub fn draw(times: Option<&LayerTimes>) -> Markup {
         Bar::new(&time.layer, time.milliseconds.clone(), format!("{total:.1}"))
     });
     let unit = "milliseconds of one step";
-    let bars = Bars { parts: times.parts.clone(), bars: bars.collect(), unit: unit.into() };
+    let bars = Bars { parts: times.parts.clone(), bars: bars.collect(), unit: unit.into(), whole: None };
     html! { figure { (bars) figcaption { (unit) ", by layer and part" } } }
 }

@@ -48,6 +48,6 @@ pub fn draw(shares: &[Share]) -> Markup {
     let parts = ["input", "host", "device"].map(str::to_owned).to_vec();
     html! {
         (line(&words))
-        @if !shown.is_empty() { (Bars { parts, bars: bars.collect(), unit: "seconds of each epoch".into() }) }
+        @if !shown.is_empty() { (Bars { parts, bars: bars.collect(), unit: "seconds of each epoch".into(), whole: None }) }
     }
 }

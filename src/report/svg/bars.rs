@@ -12,6 +12,8 @@ pub struct Bars {
     pub bars: Vec<Bar>,
     /// What the lengths measure, for those who cannot see the chart.
     pub unit: String,
+    /// The length of a bar that fills the chart; `None` is the longest one's.
+    pub whole: Option<f64>,
 }
 
 /// One bar.
@@ -35,7 +37,7 @@ impl Bar {
 }
 
 const LINE: f64 = 21.0;
-const MOST_LABEL: f64 = 160.0;
+const MOST_LABEL: f64 = 190.0;
 
 impl Render for Bars {
     fn render(&self) -> Markup {
@@ -45,11 +47,12 @@ impl Render for Bars {
         let widest = |of: fn(&Bar) -> &str| self.bars.iter().map(|b| text_width(of(b))).fold(0.0, f64::max);
         let left = widest(|bar| &bar.label).min(MOST_LABEL) + 8.0;
         let room = WIDTH - left - widest(|bar| &bar.words) - 8.0;
-        let longest = self.bars.iter().map(Bar::total).fold(f64::MIN_POSITIVE, f64::max);
+        let longest = || self.bars.iter().map(Bar::total).fold(f64::MIN_POSITIVE, f64::max);
+        let whole = self.whole.unwrap_or_else(longest);
         let inside = html! {
             (names)
             @for (i, bar) in self.bars.iter().enumerate() {
-                (draw(bar, left, top + 4.0 + LINE * i as f64, room / longest))
+                (draw(bar, left, top + 4.0 + LINE * i as f64, room / whole))
             }
         };
         root(top + 8.0 + LINE * self.bars.len() as f64, &self.unit, inside)
@@ -90,8 +93,12 @@ mod tests {
     fn the_longest_bar_leaves_room_for_its_words() {
         let bars =
             vec![Bar::new("conv", vec![3.0, 1.0], "4 ms"), Bar::new("dense", vec![0.0, f64::NAN], "-")];
-        let chart =
-            Bars { parts: vec!["forward".into(), "backward".into()], bars, unit: "milliseconds".into() };
+        let chart = Bars {
+            parts: vec!["forward".into(), "backward".into()],
+            bars,
+            unit: "milliseconds".into(),
+            whole: None,
+        };
         let drawn = chart.render().into_string();
         assert!(drawn.contains("forward") && !drawn.contains("NaN"), "{drawn}");
         let ends = drawn.split("<rect").skip(3).map(|rect| {

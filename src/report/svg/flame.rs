@@ -2,7 +2,7 @@
 
 use maud::{Markup, Render, html};
 
-use super::{Ink, number, shorten, text_width};
+use super::{Ink, number, shorten, shorten_front, text_width};
 
 /// A part of the whole, and the parts that it is made of in turn.
 #[derive(Clone, Debug)]
@@ -39,6 +39,12 @@ impl Flame {
         1 + self.parts.iter().map(Flame::levels).max().unwrap_or(0)
     }
 
+    /// What fits of the name: of several words the beginning, of a layer's or a kernel's name the end.
+    fn label(&self, most: f64) -> String {
+        let cut = if self.name.contains(' ') { shorten } else { shorten_front };
+        cut(&self.name, most)
+    }
+
     fn draw(&self, x: f64, y: f64, scale: f64) -> Markup {
         let width = self.value * scale;
         let mut left = x;
@@ -54,9 +60,9 @@ impl Flame {
                     title { (self.words) }
                     rect x=(number(x)) y=(number(y)) width=(number((width - 1.0).max(LEAST)))
                         height=(number(LEVEL - 1.0)) rx="2" class={ "fill " (self.ink.class()) } {}
-                    @if width > text_width("xxx") {
+                    @if width > text_width("xxxxx") {
                         text.inverse x=(number(x + 4.0)) y=(number(y + 16.0)) {
-                            (shorten(&self.name, width - 6.0))
+                            (self.label(width - 6.0))
                         }
                     }
                 }

@@ -49,13 +49,29 @@ impl Ink {
     }
 }
 
-/// A chart as an SVG file that stands alone, with a title; it follows the reader's choice of light or dark.
+/// Room for the title of a chart that stands alone.
+const HEADING: f64 = 28.0;
+
+/// A chart as an SVG file that stands alone, under its title; it follows the reader's choice of light or dark.
 pub fn standalone(title: &str, chart: &impl Render) -> String {
     let drawing = chart.render().into_string();
     // The chart's own element becomes the file's root: it only lacks the namespace, the title and the style.
     let (head, body) = drawing.split_once('>').expect("a chart is one svg element");
-    let inside = html! { title { (title) } style { (PreEscaped(STYLE)) } };
+    let head = raised(head).expect("a chart's view begins at 0 0");
+    let inside = html! {
+        title { (title) } style { (PreEscaped(STYLE)) }
+        text x="0" y=(number(12.0 - HEADING)) style="font-weight: 600" { (title) }
+    };
     format!("{head} xmlns=\"http://www.w3.org/2000/svg\">{}{body}\n", inside.into_string())
+}
+
+/// The opening of a chart's element with its view raised by [`HEADING`].
+fn raised(head: &str) -> Option<String> {
+    let (before, rest) = head.split_once("viewBox=\"0 0 ")?;
+    let (size, after) = rest.split_once('"')?;
+    let (width, height) = size.split_once(' ')?;
+    let height = number(height.parse::<f64>().ok()? + HEADING);
+    Some(format!("{before}viewBox=\"0 {} {width} {height}\"{after}", number(-HEADING)))
 }
 
 /// The root element of a chart `height` units high, which `label` describes to those who cannot see it.
@@ -87,6 +103,12 @@ fn shorten(words: &str, most: f64) -> String {
         return words.to_owned();
     }
     words.chars().take(letters.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// The same for words whose end tells them apart, as of `block4_conv1` and `block4_conv2`.
+fn shorten_front(words: &str, most: f64) -> String {
+    let turned: String = words.chars().rev().collect();
+    shorten(&turned, most).chars().rev().collect()
 }
 
 /// A row of names with their colours from (x, y) on, in as many lines as they need; and the height that it takes.
@@ -128,8 +150,12 @@ mod tests {
 
     #[test]
     fn a_standalone_chart_is_one_element_with_its_style() {
-        let bars =
-            Bars { parts: vec![], bars: vec![Bar::new("<b> & co", vec![1.0], "1 ms")], unit: "ms".into() };
+        let bars = Bars {
+            parts: vec![],
+            bars: vec![Bar::new("<b> & co", vec![1.0], "1 ms")],
+            unit: "ms".into(),
+            whole: None,
+        };
         let file = standalone("Time & more", &bars);
         assert!(file.starts_with("<svg") && file.trim_end().ends_with("</svg>"), "{file}");
         assert!(file.contains("xmlns=") && file.contains("<title>Time &amp; more</title>"), "{file}");

@@ -6,12 +6,12 @@ use super::record::{Record, Work};
 use super::{Bench, LEAST_RUNS, SECONDS};
 use crate::error::Result;
 use crate::gpu::Device;
-use crate::ops::{Case, Part, Rung, Rungs, cases};
+use crate::ops::{Case, Lowered, Part, Rung, Rungs, cases};
 use crate::shape::Shape;
 use crate::study::bound::{Bound, lower};
+use crate::study::check;
 use crate::study::cost::Cost;
 use crate::study::timing::{Times, sample};
-use crate::study::verify;
 
 const PARTS: [Part; 3] = [Part::Forward, Part::DX, Part::DW];
 
@@ -62,7 +62,7 @@ fn kernels(device: &Device, case: &Case) -> Vec<Kernel> {
         let fast = able.iter().position(|rung| *rung == Rung::Naive).unwrap_or(able.len()).max(1);
         for (i, &rung) in able.iter().enumerate() {
             let rungs = everywhere(case, device, rung);
-            all.push(Kernel { part, rungs, work: work(case, part, rung), fast: i < fast });
+            all.push(Kernel { part, rungs, work: work(case, part, rung.name()), fast: i < fast });
         }
     }
     all
@@ -78,14 +78,15 @@ fn everywhere(case: &Case, device: &Device, rung: Rung) -> Rungs {
     Rungs { forward: pick(Part::Forward), d_x: pick(Part::DX), d_w: pick(Part::DW) }
 }
 
-fn work(case: &Case, part: Part, rung: Rung) -> Work {
+/// What one part of a case is called and costs; `variant` is the rung, or says more.
+pub(in crate::study) fn work(case: &Case, part: Part, variant: &str) -> Work {
     let cost = Cost::of(&*case.op, &case.x, &case.y(), part);
     let kernel = case.op.params(&case.x).first().map(|kernel| kernel.shape);
     let shapes: Vec<String> = case.x.iter().chain(&kernel).map(Shape::to_string).collect();
     Work {
         name: format!("{}/{}", case.op.kind(), part.name()),
         shape: shapes.join(" "),
-        variant: rung.name().to_owned(),
+        variant: variant.to_owned(),
         flops: cost.flops,
         bytes: Some(cost.bytes),
     }
@@ -93,17 +94,29 @@ fn work(case: &Case, part: Part, rung: Rung) -> Work {
 
 fn one(bench: &mut Bench, case: &Case, kernel: &Kernel, checked: &mut Checked) -> Result<()> {
     let rel_error = check(bench, &case.small(), kernel, checked)?;
-    if !bench.matches(&kernel.work.label(), rel_error, verify::TOLERANCE) {
+    if !bench.matches(&kernel.work.label(), rel_error, check::TOLERANCE) {
         return Ok(());
     }
     let lowered = lower(bench.device, case, kernel.rungs, kernel.part).expect("listed because it exists");
-    let mut bound = Bound::of(bench.device, case)?;
-    let launches = bound.prepare(&lowered)?;
-    bench.device.wait()?;
-    let mut times = Times::default();
-    sample(&mut times, LEAST_RUNS, SECONDS, || bench.device.time(&launches))?;
-    (bench.report)(&Record::new(&kernel.work, &times, &bench.roofline, rel_error));
+    let times = time(bench.device, case, &lowered, (LEAST_RUNS, SECONDS))?;
+    (bench.report)(&Record::new(&kernel.work, &times, &bench.roofline, Some(rel_error)));
     Ok(())
+}
+
+/// Times of these steps of a case over tensors of their own: at least so many runs, and more until so many seconds
+/// have passed.
+pub(in crate::study) fn time(
+    device: &Device,
+    case: &Case,
+    lowered: &Lowered,
+    (least, seconds): (usize, f64),
+) -> Result<Times> {
+    let mut bound = Bound::of(device, case)?;
+    let launches = bound.prepare(lowered)?;
+    device.wait()?;
+    let mut times = Times::default();
+    sample(&mut times, least, seconds, || device.time(&launches))?;
+    Ok(times)
 }
 
 /// The relative error of the kernel's part; asked once for all parts of a rung.
@@ -112,6 +125,6 @@ fn check(bench: &Bench, small: &Case, kernel: &Kernel, checked: &mut Checked) ->
     if let Some(errors) = checked.get(&key) {
         return Ok(errors[kernel.part as usize]);
     }
-    let errors = verify::rel_errors(bench.device, small, kernel.rungs)?;
+    let errors = check::rel_errors(bench.device, small, kernel.rungs)?;
     Ok(checked.entry(key).or_insert(errors)[kernel.part as usize])
 }

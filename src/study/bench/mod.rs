@@ -1,8 +1,22 @@
 //! The bench: kernels and whole steps of VGG19, each timed only after it has just matched its reference, and placed
 //! under the roofline that was measured in the same run.
+//!
+//! ```no_run
+//! use frostline::gpu::{Device, adapter::Choice};
+//! use frostline::study::bench::{self, Bench, Options, Record};
+//! let device = std::sync::Arc::new(Device::open(&Choice::Best)?);
+//! let options = Options { filter: Some("dense/d_w".into()), ..Options::default() };
+//! let mut records: Vec<Record> = Vec::new();
+//! Bench::run(&device, &options, &mut |record| records.push(record.clone()))?;
+//! for change in bench::compare(&records, &records) {
+//!     println!("{}: {} times as long", change.record.name, change.ratio);
+//! }
+//! println!("{} things can be measured", bench::list(&device).len());
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 mod compare;
-mod kernels;
+pub(super) mod kernels;
 mod record;
 pub mod steps;
 

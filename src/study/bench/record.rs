@@ -48,7 +48,7 @@ impl Work {
 }
 
 impl Record {
-    pub fn new(work: &Work, times: &Times, roofline: &Roofline, rel_error: f64) -> Record {
+    pub fn new(work: &Work, times: &Times, roofline: &Roofline, rel_error: Option<f64>) -> Record {
         let (seconds, bytes) = (times.median(), work.bytes.unwrap_or(0));
         Record {
             name: work.name.clone(),
@@ -62,7 +62,7 @@ impl Record {
             gflops: work.flops as f64 / seconds * 1e-9,
             gbytes: work.bytes.map(|bytes| bytes as f64 / seconds * 1e-9),
             percent_of_peak: roofline.percent(work.flops, bytes, seconds),
-            rel_error: Some(rel_error),
+            rel_error,
             load: load(),
         }
     }

@@ -117,7 +117,7 @@ pub(super) fn run(bench: &mut Bench) -> Result<usize> {
         let mut ready = Ready::new(bench.device, &sized, choices)?;
         let mut times = Times::default();
         sample(&mut times, LEAST_RUNS, SECONDS, || ready.time())?;
-        (bench.report)(&Record::new(&work, &times, &bench.roofline, rel_error));
+        (bench.report)(&Record::new(&work, &times, &bench.roofline, Some(rel_error)));
     }
     Ok(selected)
 }

@@ -1,6 +1,23 @@
 //! Proof that this machine computes rightly: every kernel and every rung on this adapter, between guard words, against
 //! its f64 reference; twice, for the same bits; and every reference against finite differences.
+//!
+//! ```no_run
+//! use frostline::gpu::{Device, adapter::Choice};
+//! use frostline::ops::{Part, Rung, Rungs};
+//! use frostline::shape::Shape;
+//! use frostline::study::check::{Check, TOLERANCE, rel_errors};
+//! let device = Device::open(&Choice::Best)?;
+//! let check = Check::of("conv2d")?.at(Shape::new(&[2, 14, 14, 64]))?;
+//! let errors = rel_errors(&device, &check.cases[0], Rungs::all(Rung::Naive))?;
+//! assert!(errors[Part::DX as usize] <= TOLERANCE);
+//! let report = check.run(&device, |case| println!("{case}"));
+//! println!("{report}");
+//! assert!(report.passed(), "{:?}", report.failures().collect::<Vec<_>>());
+//! assert!(report.rows.iter().all(|row| row.passed() && row.same_bits));
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
+mod errors;
 mod table;
 
 use serde::Serialize;
@@ -15,6 +32,7 @@ use crate::optim::{self, Rule, trial as rules};
 use crate::shape::Shape;
 use crate::study::kernels;
 
+pub use errors::{TOLERANCE, rel_errors};
 pub use table::Environment;
 
 /// What is checked, and with which text.

@@ -1,4 +1,18 @@
 //! Explanations as text: every gradient of one, or what two differ in.
+//!
+//! ```
+//! use frostline::nn::{Freeze, vgg};
+//! use frostline::study::explain::listing::{Difference, Listing};
+//! use frostline::study::explain::{Explanation, Setting};
+//! let of = |freeze| {
+//!     let (architecture, rule) = (vgg::with_top("vgg11", 64, 10)?, std::sync::Arc::new(frostline::optim::Sgd::default()));
+//!     Explanation::of(&Setting { architecture, freeze, batch: 1, rule, memory: u64::MAX })
+//! };
+//! let (a, b) = (of(Freeze::None)?, of(Freeze::Index(2))?);
+//! assert!(Listing(&b).to_string().contains("nothing below it trains"));
+//! assert!(Difference(&a, &b).edges().any(|(a, b)| a.computed && !b.computed));
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 use std::fmt;
 

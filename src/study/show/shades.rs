@@ -1,4 +1,14 @@
 //! Numbers as colours.
+//!
+//! ```
+//! use frostline::study::show::shades::{Map, enlarged, shade};
+//! let map = Map::channel(&[0.0, 9.0, 5.0, 9.0], [1, 2, 2], 0).scaled(1.0);
+//! assert_eq!((map.values.clone(), map.most()), (vec![0.0, 1.0], 1.0));
+//! let image = enlarged(&map.shaded(), 64);
+//! assert_eq!((image.dimensions(), *image.get_pixel(63, 0)), ((64, 32), shade(1.0)));
+//! let looked_at = map.resized(32, 64).over(&image);
+//! assert_eq!(looked_at.dimensions(), (64, 32));
+//! ```
 
 use image::imageops::FilterType;
 use image::{ImageBuffer, Luma, Rgb, RgbImage, imageops};
@@ -12,7 +22,7 @@ pub struct Map {
 }
 
 /// From black over purple and orange to pale yellow, of rising lightness, so that it also reads in grey.
-const STOPS: [[f32; 3]; 6] = [
+const WARM: [[f32; 3]; 6] = [
     [0.0, 0.0, 4.0],
     [60.0, 15.0, 112.0],
     [140.0, 41.0, 129.0],
@@ -21,14 +31,25 @@ const STOPS: [[f32; 3]; 6] = [
     [252.0, 253.0, 191.0],
 ];
 
-/// The colour of a share from 0 to 1; what is not a number is green, which no share is.
+/// The same for what is negative: from black over blue to pale cyan.
+const COLD: [[f32; 3]; 6] = [
+    [0.0, 0.0, 4.0],
+    [4.0, 46.0, 92.0],
+    [8.0, 88.0, 152.0],
+    [36.0, 140.0, 204.0],
+    [112.0, 196.0, 236.0],
+    [208.0, 246.0, 255.0],
+];
+
+/// The colour of a share from 0 to 1, and of one from 0 to -1; what is not a number is green, which no share is.
 pub fn shade(share: f32) -> Rgb<u8> {
     if share.is_nan() {
         return Rgb([0, 200, 80]);
     }
-    let place = share.clamp(0.0, 1.0) * (STOPS.len() - 1) as f32;
-    let below = (place as usize).min(STOPS.len() - 2);
-    let (part, [low, high]) = (place - below as f32, [STOPS[below], STOPS[below + 1]]);
+    let stops = if share < 0.0 { COLD } else { WARM };
+    let place = share.abs().min(1.0) * (stops.len() - 1) as f32;
+    let below = (place as usize).min(stops.len() - 2);
+    let (part, [low, high]) = (place - below as f32, [stops[below], stops[below + 1]]);
     Rgb(std::array::from_fn(|c| (low[c] + part * (high[c] - low[c])).round() as u8))
 }
 
@@ -62,7 +83,7 @@ impl Map {
         Map { h, w, values: resized.into_raw() }
     }
 
-    /// Each number from 0 to 1 as a colour.
+    /// Each number from -1 to 1 as a colour.
     pub fn shaded(&self) -> RgbImage {
         RgbImage::from_fn(self.w as u32, self.h as u32, |x, y| {
             shade(self.values[y as usize * self.w + x as usize])
@@ -94,7 +115,9 @@ mod tests {
     #[test]
     fn shades_get_lighter() {
         let light = |share| shade(share).0.iter().map(|&c| u32::from(c)).sum::<u32>();
-        assert!((0..10).all(|i| light(i as f32 / 10.0) <= light((i + 1) as f32 / 10.0)));
+        for sign in [1.0, -1.0] {
+            assert!((0..10).all(|i| light(sign * i as f32 / 10.0) <= light(sign * (i + 1) as f32 / 10.0)));
+        }
     }
 
     #[test]

@@ -6,6 +6,28 @@
 //!   the frozen base before.
 //!
 //! Source: Yosinski et al. 2014, *How transferable are features in deep neural networks?*, section 3.
+//!
+//! ```
+//! use frostline::error::Result;
+//! use frostline::graph::Store;
+//! use frostline::nn::Architecture;
+//! use frostline::study::sweep::{FreezePoints, Taps};
+//! use frostline::train::{Samples, pretrained::Pretrained};
+//! fn experiment(
+//!     (architecture, weights): (Architecture, &Pretrained),
+//!     (train, val): (&dyn Samples, &dyn Samples),
+//!     store: &mut Store,
+//! ) -> Result<()> {
+//!     let points = FreezePoints::usual(&architecture);
+//!     let (seeds, epochs, batch, memory) = (3, 0, 16, u64::MAX);
+//!     let sweep = FreezePoints { architecture, points, train, val, weights, seeds, epochs, batch, memory };
+//!     sweep.check()?;
+//!     println!("{} operations, about {} s", sweep.flops()?, sweep.estimate(store)?);
+//!     let runs = sweep.run(store, |run| println!("{}: {}", run.point, run.accuracy))?;
+//!     assert_eq!(runs.len(), 2 * 3 * sweep.points.len());
+//!     Ok(())
+//! }
+//! ```
 
 mod features;
 
