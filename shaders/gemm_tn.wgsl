@@ -55,7 +55,7 @@ fn load_b(i: u32) -> Strip {
 }
 
 fn row(t: vec4f, x: f32, y: f32, z: f32, w: f32, b: Strip) -> vec4f {
-    return t + x * b.k0 + y * b.k1 + z * b.k2 + w * b.k3;
+    return t + ((x * b.k0 + y * b.k1) + (z * b.k2 + w * b.k3));
 }
 
 // The four rows that `lane` loaded, both halves.

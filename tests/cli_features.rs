@@ -3,7 +3,9 @@
 mod cli_support;
 mod data_support;
 
-use cli_support::frostline;
+use std::process::Stdio;
+
+use cli_support::{frostline, program, two_classes};
 use data_support::fill;
 use frostline::train::Samples;
 use frostline::train::features::file::FeatureFile;
@@ -51,6 +53,41 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
 
     features("block2_pol", &out).assert().failure().stderr(contains("did you mean 'block2_pool'"));
     features("block2_pool", &folder.path().join("f.csv")).assert().failure().stderr(contains(".npz"));
+}
+
+/// Two processes at a time over one cache: neither disturbs the other, and what they leave serves a third.
+#[test]
+fn two_processes_fill_one_cache_at_a_time() {
+    let folder = two_classes(["cold", "warm"], (12, 6));
+    let cache = folder.path().join("cache");
+    let train = |name: &str| {
+        let mut command = program();
+        command.env("FROSTLINE_CACHE", &cache).arg("train").arg(folder.path());
+        command.args([
+            "--model",
+            "vgg11",
+            "--weights",
+            "none",
+            "--input",
+            "32",
+            "--pool",
+            "avg",
+            "--epochs",
+            "3",
+        ]);
+        command.arg("--out").arg(folder.path().join(name)).stdout(Stdio::null()).stderr(Stdio::piped());
+        command
+    };
+    let both = ["first", "second"].map(|name| train(name).spawn().unwrap());
+    for run in both {
+        let output = run.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let third = train("third").output().unwrap();
+    let said = String::from_utf8_lossy(&third.stderr);
+    assert!(third.status.success() && said.contains("36 of 36"), "{said}");
+    let best = |name: &str| std::fs::read(folder.path().join(name).join("best.safetensors")).unwrap();
+    assert!(best("first") == best("second") && best("second") == best("third"), "the runs differ");
 }
 
 #[test]

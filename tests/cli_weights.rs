@@ -5,6 +5,8 @@ mod cli_support;
 use std::path::{Path, PathBuf};
 
 use cli_support::frostline;
+use frostline::weights;
+use predicates::prelude::PredicateBooleanExt;
 use predicates::str::contains;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -133,6 +135,46 @@ fn a_keras_model_trains_on_and_goes_back_to_keras() {
     let same = |i: usize| ["min", "mean", "max"].iter().all(|key| tensors[i][key] == start[i][key]);
     // layers[:5] are the input, block1_conv1, block1_conv2, block1_pool and block2_conv1: six tensors.
     assert_eq!((0..8).map(same).collect::<Vec<_>>(), [true, true, true, true, true, true, false, false]);
+}
+
+/// Two steps here, their state through a `.keras`, a third step from there: it is the third of three steps.
+#[test]
+fn a_run_goes_on_from_the_keras_file_that_it_became() {
+    let folder = data();
+    for optimizer in [&["--optimizer", "adam"][..], &["--optimizer", "rmsprop", "--momentum", "0.5"]] {
+        let at = |name: &str| folder.path().join(optimizer[1]).join(name);
+        let train = |from: &Path, epochs, out: &Path| {
+            let train =
+                ["train", text(folder.path()), "--from", text(from), "--epochs", epochs, "--out", text(out)];
+            // The batch is the whole set: an epoch is a step.
+            let same = ["--batch", "20", "--freeze", "5", "--lr", "0.001", "--label-smoothing", "0.25"];
+            frostline(&train).args(same).args(optimizer).assert().success();
+            out.join("last.safetensors")
+        };
+        let (start, keras) = (Path::new(MODEL), at("after_two.keras"));
+        let after_two = train(start, "2", &at("two"));
+        let written = contains("tensors of the optimizer's state").and(contains(".keras"));
+        frostline(&["convert", text(&after_two), text(&keras)]).assert().success().stdout(written);
+        let about = json(&["inspect", "--json", text(&keras)]);
+        assert_eq!(
+            (&about["optimizer"]["iteration"], &about["optimizer"]["learning_rate"]),
+            (&2.into(), &f64::from(0.001f32).into())
+        );
+        let (third, three) = (train(&keras, "1", &at("third")), train(start, "3", &at("three")));
+        assert_close(&third, &three, 1e-5);
+    }
+}
+
+/// Each tensor of `a` is that of `b` but for a `share` of its norm.
+fn assert_close(a: &Path, b: &Path, share: f32) {
+    let (mut a, mut b) = (weights::open(a).unwrap(), weights::open(b).unwrap());
+    assert_eq!(a.entries(), b.entries());
+    for i in 0..a.entries().len() {
+        let (x, y) = (a.read(i).unwrap(), b.read(i).unwrap());
+        let norm = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>().sqrt();
+        let (off, norm) = (norm(&mut x.iter().zip(&y).map(|(x, y)| x - y)), norm(&mut y.iter().copied()));
+        assert!(off <= share * norm, "{}: off by {off} of {norm}", a.entries()[i].name);
+    }
 }
 
 #[test]

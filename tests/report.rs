@@ -77,6 +77,7 @@ fn full() -> Report {
         layers: Some(layers::LayerTimes {
             parts: vec!["forward".into(), "backward".into()],
             layers: vec![layers::LayerTime { layer: EVIL.into(), milliseconds: vec![3.0, 4.5] }],
+            measured: "One step.".into(),
         }),
         shares: vec![shares::Share { name: "epoch 1".into(), input: 1.0, host: 1.0, device: 2.0 }],
         samples: vec![samples::Sample { picture, class: EVIL.into() }],

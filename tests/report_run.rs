@@ -29,6 +29,8 @@ fn a_run_leaves_its_page() {
         "frozen: until block4_pool",
         "6 images that were not trained on",
         "rotation_range 20",
+        "milliseconds of one step",
+        "One step of the last stage over 4 images",
     ] {
         assert!(page.contains(said), "{said} is missing");
     }
@@ -36,6 +38,28 @@ fn a_run_leaves_its_page() {
     // Six validate and are few enough to be shown, each with its Grad-CAM; twelve were trained on, and are shown as they
     // were augmented.
     assert_eq!(page.matches("data:image/jpeg").count(), 2 * 6 + 12);
+}
+
+#[test]
+fn an_evaluation_writes_its_page() {
+    let folder = two_classes(["cold & <b>", "warm"], (6, 3));
+    let (out, page) = (folder.path().join("run"), folder.path().join("eval.html"));
+    assert!(train(folder.path(), &out, &["--epochs", "1"]).status().unwrap().success());
+    let mut eval = program();
+    eval.arg("eval").arg(out.join("best.safetensors")).arg(folder.path()).arg("--html").arg(&page);
+    assert!(eval.stdout(Stdio::null()).status().unwrap().success());
+    let page = std::fs::read_to_string(&page).unwrap();
+    for said in [
+        "6 images of 2 classes",
+        "6 images: ",
+        "Which classes it confuses",
+        "Highest losses",
+        "best.safetensors",
+    ] {
+        assert!(page.contains(said), "{said} is missing");
+    }
+    assert!(page.contains("cold &amp; &lt;b&gt;") && !page.contains("cold & <b>"));
+    assert_eq!(page.matches("data:image/jpeg").count(), 2 * 6, "each image beside its Grad-CAM");
 }
 
 /// Kills what it holds when the test ends.

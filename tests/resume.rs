@@ -129,6 +129,45 @@ fn killed_at_random_times_it_ends_with_the_unbroken_runs_bits() {
     unbroken.iter().for_each(|out| std::fs::remove_dir_all(out).unwrap());
 }
 
+/// Augmentation draws anew for each image and epoch: what is drawn must not depend on where the run was stopped.
+#[test]
+fn killed_in_the_middle_of_an_epoch_with_augmentation_it_ends_with_the_same_bits() {
+    let folder = data();
+    let drawn = [
+        "--rotation-range",
+        "30",
+        "--horizontal-flip",
+        "--brightness-range",
+        "0.7,1.3",
+        "--mixup-alpha",
+        "0.4",
+    ];
+    let unbroken = scratch("unbroken-augmented");
+    assert!(train(folder.path(), &unbroken).args(drawn).status().unwrap().success());
+    let expected = end(&unbroken);
+    let mut middle = 0;
+    for attempt in 0..20 {
+        let out = scratch(&format!("killed-augmented-{attempt}"));
+        let mut child = train(folder.path(), &out).args(drawn).spawn().unwrap();
+        while !out.join("last.safetensors").exists() && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        wait(&mut child, Duration::from_millis(attempt * 7), true);
+        let output = program().args(["train", "--resume"]).arg(&out).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(end(&out) == expected, "resumed run {attempt} differs from the unbroken one: {said}");
+        std::fs::remove_dir_all(&out).unwrap();
+        let into = said.lines().find(|line| line.contains("images into it")).unwrap_or_default();
+        middle += usize::from(!into.is_empty() && !into.contains(" 0 images"));
+        if middle == 2 {
+            break;
+        }
+    }
+    assert_eq!(middle, 2, "no run was killed in the middle of an epoch");
+    std::fs::remove_dir_all(&unbroken).unwrap();
+}
+
 /// Waits for the end of `child`, or kills it after `time`.
 fn wait(child: &mut std::process::Child, time: Duration, kill: bool) -> Option<std::process::ExitStatus> {
     let begun = std::time::Instant::now();

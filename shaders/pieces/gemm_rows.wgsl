@@ -9,7 +9,7 @@ alias Rows = array<vec4f, 8>;
 struct Strip { k0: vec4f, k1: vec4f, k2: vec4f, k3: vec4f }
 
 fn row(t: vec4f, a: vec4f, b: Strip) -> vec4f {
-    return t + a.x * b.k0 + a.y * b.k1 + a.z * b.k2 + a.w * b.k3;
+    return t + ((a.x * b.k0 + a.y * b.k1) + (a.z * b.k2 + a.w * b.k3));
 }
 
 // Lane r holds four k of row r in `a`. Both halves of a row together, so that its broadcast lives in one register

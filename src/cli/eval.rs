@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
+use super::reporting::judged;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::class_names;
 use crate::data::split::Split;
 use crate::error::Result;
 use crate::graph::Store;
+use crate::nn::Network;
+use crate::report::Verdict;
+use crate::report::sections::setting::Fact;
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::scores::Scores;
 use crate::train::{Checkpoint, ImageSamples};
@@ -32,6 +36,9 @@ pub struct Args {
     /// Stop at the first unreadable image instead of skipping it
     #[arg(long)]
     pub strict: bool,
+    /// Write a page with the confusion matrix, calibration and the highest losses under Grad-CAM
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
     /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -45,15 +52,55 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         checkpoint.network()?.check_classes(checkpoint.classes.len())?;
     }
     let split = Split::open_labelled(&folder, &checkpoint.classes)?;
-    let (found, loader) = apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
+    let applied = apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
+    let (found, loader) = (&applied.found, &applied.loader);
     let skipped = loader.unreadable();
     skipped.named.values().for_each(|what| eprintln!("skipped   {what}"));
-    let scores = Scores::of(&found, &checkpoint.classes, args.top, args.losses);
+    let scores = Scores::of(found, &checkpoint.classes, args.top, args.losses);
     match args.json {
-        true => println!("{}", json(&scores, &loader, skipped.count())),
-        false => print(&scores, &loader, skipped.count()),
+        true => println!("{}", json(&scores, loader, skipped.count())),
+        false => print(&scores, loader, skipped.count()),
     }
+    match &args.html {
+        Some(page) => write_page(page, args, applied, &checkpoint.classes, &folder, shared),
+        None => Ok(()),
+    }
+}
+
+/// The page of the evaluation, with Grad-CAM beside the highest losses.
+fn write_page(
+    page: &Path,
+    args: &Args,
+    applied: Applied,
+    classes: &[String],
+    folder: &Path,
+    shared: &Shared,
+) -> Result<()> {
+    let Applied { found, loader, network, mut store } = applied;
+    let judged = judged(&network, &mut store, &found, "images", classes, (&loader, folder))?;
+    let architecture = &network.architecture;
+    let [h, w] = architecture.input;
+    let model = format!("{} at {h}x{w}, {} preprocessing", architecture.model, architecture.preprocessing);
+    let setting = vec![
+        Fact::new("checkpoint", args.checkpoint.display().to_string()),
+        Fact::new("data", folder.display().to_string()),
+        Fact::new("model", model),
+        Fact::new("unreadable images", loader.unreadable().count().to_string()),
+        Fact::new("adapter", store.device().info().name.clone()),
+        Fact::new("version", format!("Frostline {}", env!("CARGO_PKG_VERSION"))),
+    ];
+    let data = args.data.file_name().map_or("images".into(), |name| name.to_string_lossy());
+    Verdict { title: format!("{} on {data}", architecture.model), judged, setting }.write(page)?;
+    shared.say(format_args!("page      {}", page.display()));
     Ok(())
+}
+
+/// What a checkpoint said of images, and what it takes to ask it more.
+pub struct Applied {
+    pub found: Evaluation,
+    pub loader: Arc<Loader>,
+    network: Network,
+    store: Store,
 }
 
 /// `DATA/val` where there is one, else DATA itself.
@@ -66,13 +113,7 @@ fn validation_part(data: &Path) -> PathBuf {
 ///
 /// # Errors
 /// A damaged checkpoint, no readable image, or no adapter.
-pub fn apply(
-    path: &Path,
-    split: Split,
-    batch: usize,
-    strict: bool,
-    shared: &Shared,
-) -> Result<(Evaluation, Arc<Loader>)> {
+pub fn apply(path: &Path, split: Split, batch: usize, strict: bool, shared: &Shared) -> Result<Applied> {
     let (checkpoint, mut source) = Checkpoint::open(path)?;
     let mut network = checkpoint.network()?;
     network.graph.set_trainable(|_| false);
@@ -84,7 +125,8 @@ pub fn apply(
     let mut store = Store::new(device);
     checkpoint.load(&mut *source, &mut store)?;
     let samples = ImageSamples(loader.clone());
-    Ok((evaluate(&network.graph, &mut store, &samples, batch.max(1), memory)?, loader))
+    let found = evaluate(&network.graph, &mut store, &samples, batch.max(1), memory)?;
+    Ok(Applied { found, loader, network, store })
 }
 
 fn json(scores: &Scores, loader: &Loader, unreadable: usize) -> serde_json::Value {

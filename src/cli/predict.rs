@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::{Shared, eval};
+use super::Shared;
+use super::eval::{self, Applied};
 use crate::data::split::Split;
 use crate::error::Result;
 use crate::train::Checkpoint;
@@ -36,7 +37,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     // The graph computes a loss too; any class will do as its label.
     let split = Split::open_flat(&args.images)?;
     let split = Split::from_samples(split.samples().map(|sample| (sample.path, 0)));
-    let (found, loader) = eval::apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
+    let Applied { found, loader, .. } =
+        eval::apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
     let classes = &checkpoint.class_names();
     for (row, &index) in found.probabilities.chunks_exact(classes.len()).zip(&found.indices) {
         let path = loader.path(index);

@@ -3,17 +3,24 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use crate::data::batches::Loader;
 use crate::data::decode::{self, Decoder};
 use crate::error::{Error, Result};
 use crate::graph::Store;
+use crate::nn::Network;
+use crate::optim;
 use crate::report::Picture;
 use crate::report::judge::Judged;
 use crate::report::page::{FILE, Report};
+use crate::report::sections::layers::LayerTimes;
 use crate::report::sections::samples::Sample;
+use crate::study::profile;
 use crate::study::show::{Method, gradcam};
 use crate::train::augment::preview;
-use crate::train::evaluate::evaluate;
+use crate::train::evaluate::{Evaluation, evaluate};
+use crate::train::passes::Passes;
 use crate::train::run::keeper::BEST;
+use crate::train::run::setup;
 use crate::train::{
     Checkpoint, EpochRow, History, ImageSamples, Metrics, Observer, Progress, Run, Session, Stage, Watcher,
 };
@@ -22,6 +29,8 @@ use crate::train::{
 const PAUSE: Duration = Duration::from_secs(1);
 /// Images that are shown behind their augmentation.
 const SAMPLES: u32 = 16;
+/// A step that takes longer is not run once more to see where its time goes.
+const LONG_STEP: Duration = Duration::from_secs(10);
 
 /// Hands everything on to another watcher.
 pub struct Reporting<'a> {
@@ -61,13 +70,14 @@ impl<'a> Reporting<'a> {
         self.report.write(&self.path)
     }
 
-    /// Judges the best checkpoint on the images that validate, shows some images as training saw them, and writes the
-    /// whole page.
+    /// Judges the best checkpoint on the images that validate, shows some images as training saw them and where the time
+    /// of a step goes, and writes the whole page.
     ///
     /// # Errors
     /// The checkpoint or all images have become unreadable, the device is lost, or the folder cannot be written.
     pub fn finish(mut self, session: &Session, mut store: Store) -> Result<()> {
         self.report.samples = augmented(session, &mut store)?;
+        self.report.layers = layer_times(session, &mut store)?;
         self.report.judged = judge(session, store)?;
         self.write()
     }
@@ -97,6 +107,25 @@ fn augmented(session: &Session, store: &mut Store) -> Result<Vec<Sample>> {
     Ok(seen.chunks_exact(h * w * 3).zip(&paths).map(sample).collect())
 }
 
+/// Where a step of the last stage spends its time; it trains `store` further. Nothing where steps are long, or where
+/// there are no images.
+fn layer_times(session: &Session, store: &mut Store) -> Result<Option<LayerTimes>> {
+    let (run, Some(loader)) = (&session.run, session.loaders.first()) else { return Ok(None) };
+    let stage = run.stages.last().expect("a run has stages");
+    let graph = setup::graph(run, stage)?;
+    let rule = run.optimizer.rule();
+    let settings = profile::Settings {
+        steps: 1,
+        seed: run.seed,
+        learning_rate: stage.rate,
+        states: optim::states(rule.as_ref()),
+    };
+    let mut passes = Passes::new(&graph, store, run.batch, Some(rule), run.memory())?;
+    let samples = ImageSamples(loader.clone());
+    let found = profile::one_step(&mut passes, &samples, &settings, LONG_STEP)?;
+    Ok(found.map(|(layers, samples)| LayerTimes::of(&layers, samples)))
+}
+
 fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
     let (run, Some(loader)) = (&session.run, session.loaders.get(1)) else { return Ok(None) };
     let (checkpoint, mut source) = Checkpoint::open(&session.folder.join(BEST))?;
@@ -110,14 +139,31 @@ fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
     checkpoint.load(&mut *source, &mut store)?;
     let samples = ImageSamples(loader.clone());
     let found = evaluate(&network.graph, &mut store, &samples, run.batch, run.memory())?;
-    let side = run.architecture.input[0] as u32;
-    let attention = |pixels: &[u8]| match gradcam(&network, &mut store, pixels, None, None, Method::GradCam) {
+    let what = "images that were not trained on";
+    judged(&network, &mut store, &found, what, &run.data.classes, (loader, &run.data.path)).map(Some)
+}
+
+/// What `found` says of the images of `loader` in `folder`, which are `what` in words; with Grad-CAM beside the highest
+/// losses.
+///
+/// # Errors
+/// The device is lost.
+pub fn judged(
+    network: &Network,
+    store: &mut Store,
+    found: &Evaluation,
+    what: &str,
+    classes: &[String],
+    (loader, folder): (&Loader, &Path),
+) -> Result<Judged> {
+    let side = network.architecture.input[0] as u32;
+    let attention = |pixels: &[u8]| match gradcam(network, store, pixels, None, None, Method::GradCam) {
         Ok(seen) => Ok(Some(Picture::new(seen.overlay.as_raw(), side, side))),
         // A network without convolutions looks at nothing in particular.
         Err(Error::Usage(_)) => Ok(None),
         Err(error) => Err(error),
     };
-    Judged::of(&found, &run.data.classes, (loader, &run.data.path), side, attention).map(Some)
+    Judged::of(found, what, classes, (loader, folder), side, attention)
 }
 
 impl Observer for Reporting<'_> {

@@ -53,7 +53,8 @@ impl<'a> Interpreter<'a> {
         Pass { values, d_params, moved }
     }
 
-    fn backward(&self, values: &HashMap<ValueId, Array>, now: &Now) -> HashMap<ParamId, Array> {
+    /// Gradients of the parameters that train, from the values of a forward pass.
+    pub fn backward(&self, values: &HashMap<ValueId, Array>, now: &Now) -> HashMap<ParamId, Array> {
         let sweep = Sweep::of(self.graph);
         let mut d_values: HashMap<ValueId, Array> = HashMap::new();
         let mut d_params = HashMap::new();

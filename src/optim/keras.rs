@@ -1,11 +1,12 @@
 //! Keras' optimizer configurations as rules, and back.
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::optim::{Adam, Clip, Common, Ema, Optimizer, RmsProp, Rule, Sgd};
 
 /// An optimizer that a Keras file describes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Described {
     pub optimizer: Optimizer,
     /// `None` where a schedule sets it.

@@ -26,13 +26,14 @@ const GUESSES: usize = 5;
 const LOSSES: usize = 12;
 
 impl Judged {
-    /// What `found` says of the images of `loader`, which lie in `folder`; the worst are shown at `side` pixels, and
-    /// beside each what `attention` makes of its pixels (side, side, 3): where the network looked.
+    /// What `found` says of the images of `loader`, which lie in `folder` and are `what` in words; the worst are shown at
+    /// `side` pixels, and beside each what `attention` makes of its pixels (side, side, 3): where the network looked.
     ///
     /// # Errors
     /// `side` is no size for an image, or `attention` fails.
     pub fn of(
         found: &Evaluation,
+        what: &str,
         classes: &[String],
         (loader, folder): (&Loader, &Path),
         side: u32,
@@ -50,11 +51,7 @@ impl Judged {
             Ok(Loss { scores: scores.clone(), path, picture, overlay })
         };
         let losses = scores.top_losses.iter().map(&mut loss).collect::<Result<_>>()?;
-        let on = format!(
-            "{} images that were not trained on: {:.1} % right.",
-            scores.images,
-            100.0 * scores.accuracy
-        );
+        let on = format!("{} {what}: {:.1} % right.", scores.images, 100.0 * scores.accuracy);
         Ok(Judged { on, scores, losses })
     }
 }

@@ -14,6 +14,8 @@ pub mod run;
 pub mod sections;
 pub mod sheet;
 pub mod svg;
+pub mod verdict;
 
 pub use page::Report;
 pub use picture::Picture;
+pub use verdict::Verdict;

@@ -38,19 +38,7 @@ pub const FILE: &str = "report.html";
 impl Report {
     /// The page.
     pub fn html(&self) -> String {
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    title { (self.title) }
-                    style { (PreEscaped(svg::STYLE)) (PreEscaped(include_str!("page.css"))) }
-                }
-                body { main { (self.body()) } }
-            }
-        };
-        page.into_string()
+        document(&self.title, self.body())
     }
 
     /// Writes the page, whole or not at all.
@@ -58,8 +46,7 @@ impl Report {
     /// # Errors
     /// The file cannot be written; an older one then stays.
     pub fn write(&self, path: &Path) -> Result<()> {
-        let page = self.html();
-        file::replace(path, |out| out.write_all(page.as_bytes()).map_err(Error::io("write", path)))
+        write(path, &self.html())
     }
 
     fn body(&self) -> Markup {
@@ -82,7 +69,29 @@ impl Report {
     }
 }
 
-fn judged(judged: &Judged) -> Markup {
+/// A whole page around `body`.
+pub(super) fn document(title: &str, body: Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(svg::STYLE)) (PreEscaped(include_str!("page.css"))) }
+            }
+            body { main { (body) } }
+        }
+    };
+    page.into_string()
+}
+
+pub(super) fn write(path: &Path, page: &str) -> Result<()> {
+    file::replace(path, |out| out.write_all(page.as_bytes()).map_err(Error::io("write", path)))
+}
+
+/// How a network does: its mistakes, its confidence, and the images that it got most wrong.
+pub(super) fn judged(judged: &Judged) -> Markup {
     let scores = &judged.scores;
     html! {
         (section("Which classes it confuses", html! {
@@ -94,6 +103,6 @@ fn judged(judged: &Judged) -> Markup {
     }
 }
 
-fn section(title: &str, inside: Markup) -> Markup {
+pub(super) fn section(title: &str, inside: Markup) -> Markup {
     html! { section { h2 { (title) } (inside) } }
 }

@@ -19,7 +19,7 @@
 mod text;
 mod trace;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::data::order;
 use crate::error::Result;
@@ -132,14 +132,7 @@ pub fn profile(
             waits.add(waited);
         }
     }
-    passes.program_mut().watch();
-    let mut samples_seen = Vec::new();
-    for _ in 0..settings.steps {
-        let minibatch = run.next()?;
-        run.step(passes, &minibatch)?;
-        samples_seen.push(minibatch.len());
-    }
-    let timed = passes.program_mut().unwatch();
+    let (timed, samples_seen) = run.watched(passes, settings.steps)?;
     let graph = passes.program_mut().graph();
     Ok(Profile {
         roofline,
@@ -149,6 +142,28 @@ pub fn profile(
         layers: layers(graph, &timed, &samples_seen, settings.states),
         dispatches: timed.into_iter().map(|timed| dispatch(graph, timed)).collect(),
     })
+}
+
+/// The layers of one step with each dispatch timed alone, behind a step that warms up, and how many samples it took;
+/// `None` where the warming up takes longer than `most`.
+///
+/// # Errors
+/// As training.
+pub fn one_step(
+    passes: &mut Passes,
+    samples: &dyn Samples,
+    settings: &Settings,
+    most: Duration,
+) -> Result<Option<(Vec<Layer>, usize)>> {
+    let mut run = Run::new(samples, settings)?;
+    let begun = Instant::now();
+    let minibatch = run.next()?;
+    run.step(passes, &minibatch)?;
+    if begun.elapsed() > most {
+        return Ok(None);
+    }
+    let (timed, seen) = run.watched(passes, 1)?;
+    Ok(Some((layers(passes.program_mut().graph(), &timed, &seen, settings.states), seen[0])))
 }
 
 /// A training run that goes on for as many epochs as it is asked for.
@@ -181,6 +196,18 @@ impl<'a> Run<'a> {
         passes.step(minibatch, self.settings.seed as u32, self.iteration, self.settings.learning_rate)?;
         self.iteration += 1;
         passes.results(true).map(drop)
+    }
+
+    /// `steps` steps with each dispatch timed alone, and the samples of each step.
+    fn watched(&mut self, passes: &mut Passes, steps: usize) -> Result<(Vec<Timed>, Vec<usize>)> {
+        passes.program_mut().watch();
+        let mut seen = Vec::new();
+        for _ in 0..steps {
+            let minibatch = self.next()?;
+            self.step(passes, &minibatch)?;
+            seen.push(minibatch.len());
+        }
+        Ok((passes.program_mut().unwatch(), seen))
     }
 }
 

@@ -12,6 +12,7 @@ use crate::graph::store::state_name;
 use crate::graph::{Param, Store};
 use crate::nn::{Architecture, Freeze, LayerKind, Network};
 use crate::train::keras;
+use crate::train::keras::trained::{self, Trained};
 use crate::train::progress::Progress;
 use crate::weights::import::import;
 use crate::weights::map::{By, Wanted};
@@ -79,13 +80,11 @@ impl Checkpoint {
     ///
     /// # Errors
     /// As [`Checkpoint::save`].
-    pub fn save_run(&self, path: &Path, store: &Store, progress: &Progress) -> Result<()> {
+    pub fn save_run(&self, path: &Path, store: &Store, progress: &Progress, trained: &Trained) -> Result<()> {
         let mut tensors = self.parameters()?;
-        if !progress.stage_is_new() {
-            let states: Vec<Stored> = tensors.iter().flat_map(|param| states(store, param)).collect();
-            tensors.extend(states);
-        }
-        self.write(path, store, &tensors, Some(progress))
+        let states: Vec<Stored> = tensors.iter().flat_map(|param| states(store, param)).collect();
+        tensors.extend(states);
+        self.write(path, store, &tensors, Some((progress, trained)))
     }
 
     fn parameters(&self) -> Result<Vec<Stored>> {
@@ -101,12 +100,13 @@ impl Checkpoint {
         path: &Path,
         store: &Store,
         tensors: &[Stored],
-        progress: Option<&Progress>,
+        run: Option<(&Progress, &Trained)>,
     ) -> Result<()> {
-        let text = |value: serde_json::Result<String>| value.expect("plain data serialises");
         let mut metadata = BTreeMap::from([(KEY.to_owned(), self.about())]);
-        if let Some(progress) = progress {
-            metadata.insert(PROGRESS.to_owned(), text(serde_json::to_string(progress)));
+        if let Some((progress, trained)) = run {
+            let progress = serde_json::to_string(progress).expect("plain data serialises");
+            metadata.insert(PROGRESS.to_owned(), progress);
+            metadata.insert(trained::KEY.to_owned(), trained.about());
         }
         let outgoing: Vec<Outgoing> =
             tensors.iter().map(|t| Outgoing::f32(&t.in_file.name, &t.in_file.shape)).collect();
@@ -180,9 +180,12 @@ impl Checkpoint {
             Error::weights(source.path(), "holds weights, but not how far a run was; train on with --from")
         })?;
         self.load(source, store)?;
+        if Progress::stage_is_new(&progress) {
+            return Ok(progress); // the state is that of an earlier stage
+        }
         for index in 0..source.entries().len() {
-            if let Some(name) = state_of(&source.entries()[index].name) {
-                store.write(&name, &source.read(index)?)?;
+            if let Some((param, i)) = state_of(&source.entries()[index].name) {
+                store.write(&state_name(param, i), &source.read(index)?)?;
             }
         }
         Ok(progress)
@@ -208,8 +211,8 @@ fn states(store: &Store, param: &Stored) -> Vec<Stored> {
     (0..).map(stored).take_while(|state| store.contains(&state.on_device)).collect()
 }
 
-/// The name on the device of an optimizer's tensor in a file.
-fn state_of(name: &str) -> Option<String> {
+/// The parameter whose state a tensor in a file is, and which of its states.
+pub fn state_of(name: &str) -> Option<(&str, usize)> {
     let (param, i) = name.strip_prefix(OPTIMIZER)?.rsplit_once('/')?;
-    Some(state_name(param, i.parse().ok()?))
+    Some((param, i.parse().ok()?))
 }

@@ -186,17 +186,18 @@ impl<'a> Fit<'a> {
         while let Some(minibatch) =
             timed(&mut input, || batches.as_mut().and_then(Iterator::next)).transpose()?
         {
+            let rate = self.rate(progress, minibatch.len());
             // Asked while the next batch is at hand, so that what is left of a saved epoch is never empty.
             if interrupt::asked() || observer.wants_save() {
                 self.collect(trainer, progress, true)?;
                 let mut now = progress.clone();
+                now.in_epoch.rate = rate;
                 let all = begun.elapsed().as_secs_f64();
                 now.in_epoch.seconds += all;
                 now.in_epoch.shares.add(all, input, trainer.waited() - waited);
                 observer.save(store, &now)?;
                 interrupt::check(progress.epoch())?;
             }
-            let rate = self.rate(progress, minibatch.len());
             let seed = (self.seed as u32).wrapping_add(progress.stage as u32);
             trainer.step(&minibatch, seed, progress.in_stage.iteration, rate)?;
             progress.in_stage.iteration += 1;

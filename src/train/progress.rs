@@ -40,7 +40,7 @@ pub struct InEpoch {
     /// Places of the epoch's order that are done with.
     pub place: usize,
     pub metrics: Metrics,
-    /// The rate of the latest step.
+    /// The rate of the latest step; in a saved run, of the next one.
     pub rate: f32,
     pub seconds: f64,
     pub shares: Shares,
@@ -57,9 +57,10 @@ impl Progress {
         self.in_stage == InStage::default() && self.in_epoch == InEpoch::default()
     }
 
-    /// On to the next stage.
-    pub fn next_stage(&mut self) {
+    /// On to the next stage; gives what the one before had come to.
+    pub fn next_stage(&mut self) -> InStage {
         self.stage += 1;
-        (self.in_stage, self.in_epoch) = Default::default();
+        self.in_epoch = InEpoch::default();
+        std::mem::take(&mut self.in_stage)
     }
 }

@@ -1,5 +1,9 @@
 //! The oracle: numbers that Keras made, read without any code of ours.
 
+pub mod bound;
+pub mod steps;
+pub mod tally;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -11,6 +11,9 @@ pub struct LossArgs {
     /// Share of each label that is spread over all classes, as Keras' label_smoothing
     #[arg(long, default_value_t = 0.0)]
     pub label_smoothing: f32,
+    /// Rare classes count more, so that each class counts the same in all: --class-weights balanced
+    #[arg(long, conflicts_with = "class_weights")]
+    pub balance: bool,
     /// How much classes count: 'balanced', or CLASS=WEIGHT,... where the others count 1
     #[arg(long, value_name = "WEIGHTS")]
     pub class_weights: Option<String>,
@@ -21,7 +24,8 @@ impl LossArgs {
     /// An unknown class, or a weight that is no number or negative.
     pub fn weighting(&self, data: &Dataset) -> Result<Weighting> {
         let classes = data.classes.len();
-        let weighting = match self.class_weights.as_deref() {
+        let asked = if self.balance { Some("balanced") } else { self.class_weights.as_deref() };
+        let weighting = match asked {
             None => Weighting::default(),
             Some("balanced") => Weighting::balanced(&data.train.class_counts(classes)),
             Some(text) => Weighting { classes: named(text, &data.classes)?, samples: Vec::new() },

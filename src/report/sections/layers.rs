@@ -1,9 +1,10 @@
-//! Device time of each layer, by part.
+//! Time of each layer in a step, by part.
 
 use maud::{Markup, html};
 
 use crate::report::markup::line;
 use crate::report::svg::{Bar, Bars};
+use crate::study::profile::{Layer, PARTS};
 
 /// Measured times of one step.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +12,8 @@ pub struct LayerTimes {
     /// Such as forward and backward.
     pub parts: Vec<String>,
     pub layers: Vec<LayerTime>,
+    /// What was measured, and how.
+    pub measured: String,
 }
 
 /// Times of one layer.
@@ -19,6 +22,23 @@ pub struct LayerTime {
     pub layer: String,
     /// Milliseconds of each part.
     pub milliseconds: Vec<f64>,
+}
+
+impl LayerTimes {
+    /// Of one watched step over `samples` images.
+    pub fn of(layers: &[Layer], samples: usize) -> LayerTimes {
+        let milliseconds = |layer: &Layer| layer.parts.iter().map(|spent| 1e3 * spent.seconds).collect();
+        let time = |layer: &Layer| LayerTime { layer: layer.name.clone(), milliseconds: milliseconds(layer) };
+        LayerTimes {
+            parts: PARTS.map(|part| part.name().to_owned()).into(),
+            layers: layers.iter().map(time).collect(),
+            measured: format!(
+                "One step of the last stage over {samples} images, run once more when training had ended, each kernel \
+                 waited for and timed alone. In the run itself what lies below the first layer that trains ran once \
+                 per image, where its results were kept, and not in each step."
+            ),
+        }
+    }
 }
 
 pub fn draw(times: Option<&LayerTimes>) -> Markup {
@@ -31,5 +51,5 @@ pub fn draw(times: Option<&LayerTimes>) -> Markup {
     });
     let unit = "milliseconds of one step";
     let bars = Bars { parts: times.parts.clone(), bars: bars.collect(), unit: unit.into(), whole: None };
-    html! { figure { (bars) figcaption { (unit) ", by layer and part" } } }
+    html! { figure { (bars) figcaption { (unit) ", by layer and part" } } (line(&times.measured)) }
 }

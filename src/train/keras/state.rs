@@ -16,10 +16,16 @@ pub struct Slot {
     pub shape: Vec<usize>,
 }
 
-/// Every state tensor that `rule` keeps for what trains in `graph`.
-pub fn slots(graph: &Graph, rule: &dyn Rule) -> Vec<Slot> {
+/// Keras' names of the state tensors that a parameter has, in the order in which they are numbered here.
+pub fn kinds(rule: &dyn Rule) -> Vec<&'static str> {
     let mut kinds = rule.slots();
     kinds.extend(rule.common().average.map(|_| average::SLOT));
+    kinds
+}
+
+/// Every state tensor that `rule` keeps for what trains in `graph`.
+pub fn slots(graph: &Graph, rule: &dyn Rule) -> Vec<Slot> {
+    let kinds = kinds(rule);
     let trained = graph.params.iter().filter(|param| param.trainable);
     let of = |param: &crate::graph::Param| -> Vec<Slot> {
         let slot = |(i, kind): (usize, &&str)| Slot {

@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::graph::Store;
+use crate::optim::keras::Described;
 use crate::train::callbacks::events::Events;
 use crate::train::callbacks::history::{EpochRow, History};
 use crate::train::checkpoint::Checkpoint;
 use crate::train::fit::Observer;
+use crate::train::keras::compiled::Compiled;
+use crate::train::keras::trained::Trained;
 use crate::train::metrics::Metrics;
-use crate::train::progress::Progress;
+use crate::train::progress::{InStage, Progress};
 use crate::train::run::Run;
 use crate::train::run::watcher::Watcher;
+use crate::train::schedule::Stage;
 
 /// The checkpoint of the best epoch so far.
 pub const BEST: &str = "best.safetensors";
@@ -52,6 +56,25 @@ impl<'a> Keeper<'a> {
             ..Checkpoint::new(&self.run.architecture, &self.run.data.classes)
         }
     }
+
+    fn trained(&self, stage: &Stage, iteration: u32, rate: f32) -> Trained {
+        let described = Described { optimizer: self.run.optimizer, learning_rate: Some(rate) };
+        let compiled = Compiled { described, smoothing: self.run.label_smoothing };
+        Trained { compiled, freeze: stage.freeze.clone(), iteration }
+    }
+
+    /// Saves the run after `stage`, whose optimizer's state stays in the file for Keras.
+    pub fn close(&mut self, store: &Store, stage: &Stage, done: InStage, progress: &Progress) -> Result<()> {
+        let latest = progress.history.rows.last().map_or(stage.rate, |row| row.lr);
+        self.write(store, progress, &self.trained(stage, done.iteration, latest))
+    }
+
+    fn write(&mut self, store: &Store, progress: &Progress, trained: &Trained) -> Result<()> {
+        let checkpoint = self.checkpoint(progress.history.rows.last());
+        checkpoint.save_run(&self.folder.join(LAST), store, progress, trained)?;
+        self.saved = Instant::now();
+        self.watcher.save(store, progress)
+    }
 }
 
 impl Observer for Keeper<'_> {
@@ -74,9 +97,7 @@ impl Observer for Keeper<'_> {
     }
 
     fn save(&mut self, store: &Store, progress: &Progress) -> Result<()> {
-        let checkpoint = self.checkpoint(progress.history.rows.last());
-        checkpoint.save_run(&self.folder.join(LAST), store, progress)?;
-        self.saved = Instant::now();
-        self.watcher.save(store, progress)
+        let (stage, next) = (&self.run.stages[progress.stage], progress.in_epoch.rate);
+        self.write(store, progress, &self.trained(stage, progress.in_stage.iteration, next))
     }
 }

@@ -13,7 +13,7 @@ use crate::train::checkpoint::Checkpoint;
 use crate::train::features::cache::FeatureCache;
 use crate::train::features::file::FeatureFile;
 use crate::train::features::transfer::Staged;
-use crate::train::fit::{Fit, Observer};
+use crate::train::fit::Fit;
 use crate::train::progress::Progress;
 use crate::train::run::keeper::{BEST, Keeper, LAST};
 use crate::train::run::setup;
@@ -160,8 +160,8 @@ impl Session {
         let fit = self.fit(stage, &staged);
         let mut keeper = Keeper::new(&self.run, &self.folder, &self.progress.history, watcher)?;
         fit.go_on(store, &mut self.progress, &mut keeper)?;
-        self.progress.next_stage();
-        keeper.save(store, &self.progress)
+        let done = self.progress.next_stage();
+        keeper.close(store, stage, done, &self.progress)
     }
 
     fn fit<'a>(&self, stage: &Stage, staged: &'a Staged) -> Fit<'a> {

@@ -70,7 +70,7 @@ pub fn progress(run: &Run, store: &mut Store) -> Result<Progress> {
     let Start::Checkpoint(path) = &run.start else { return Ok(progress) };
     let mut source = weights::open(path)?;
     let rule = run.optimizer.rule();
-    let compiled = keras::model::compiled(source.as_ref()).ok().flatten();
+    let compiled = keras::compiled::compiled(source.as_ref()).ok().flatten();
     let same = compiled.is_some_and(|c| c.described.optimizer.rule().name() == rule.name());
     if same && source.optimizer().is_some() {
         let graph = graph(run, &run.stages[0])?;

@@ -1,19 +1,23 @@
 //! From any weight file to any other, tensor by tensor.
 
+mod state;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::nn::keras as nn_keras;
-use crate::optim::keras::{Described, to_config};
 use crate::train::checkpoint::{Checkpoint, KEY, OPTIMIZER};
-use crate::train::keras::model::{self, Compiled};
+use crate::train::convert::state::{Found, Place, Slot};
+use crate::train::keras::compiled::compiled;
+use crate::train::keras::model;
+use crate::train::keras::trained::Trained;
 use crate::weights::keras::{Contents, State, slot_names};
 use crate::weights::kind::{self, Kind};
-use crate::weights::{Format, Outgoing, Source};
+use crate::weights::{Entry, Format, Outgoing, Source};
 
 /// What a conversion wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,12 +41,8 @@ pub fn convert(source: &mut dyn Source, out: &Path) -> Result<Converted> {
     refuse_itself(source.path(), out)?;
     let outline = Outline::of(source, kind, out)?;
     let tensors: Vec<Outgoing> = outline.tensors.iter().map(|&i| outgoing(&source.entries()[i])).collect();
-    let state = source.optimizer().cloned();
-    let slots: Vec<Outgoing> = match &state {
-        Some(state) => outline.slots.iter().map(|&i| outgoing(&state.slots[i])).collect(),
-        None => Vec::new(),
-    };
-    let state = state.filter(|_| outline.keeps_state).map(|state| State {
+    let (slots, places) = outline.slots();
+    let state = outline.state.as_ref().map(|state| State {
         iteration: state.iteration,
         learning_rate: state.learning_rate,
         slots: &slots,
@@ -51,7 +51,7 @@ pub fn convert(source: &mut dyn Source, out: &Path) -> Result<Converted> {
         Contents { tensors: &tensors, config: outline.config.as_ref(), state, metadata: &outline.metadata };
     kind::write(out, kind, &contents, &mut |index| match index.checked_sub(tensors.len()) {
         None => source.read(outline.tensors[index]).map(Cow::Owned),
-        Some(slot) => source.read_slot(outline.slots[slot]).map(Cow::Owned),
+        Some(slot) => places[slot].read(source).map(Cow::Owned),
     })?;
     Ok(Converted {
         kind,
@@ -70,7 +70,7 @@ fn refuse_itself(source: &Path, out: &Path) -> Result<()> {
     }
 }
 
-fn outgoing(entry: &crate::weights::Entry) -> Outgoing {
+fn outgoing(entry: &Entry) -> Outgoing {
     Outgoing::f32(&entry.name, &entry.shape)
 }
 
@@ -81,9 +81,8 @@ struct Outline {
     tensors: Vec<usize>,
     config: Option<Value>,
     metadata: BTreeMap<String, String>,
-    keeps_state: bool,
-    /// Places in the source's slots, in the order of the new file.
-    slots: Vec<usize>,
+    /// The optimizer's, with its slots in the order of the new file; `None` where it is not kept.
+    state: Option<Found>,
     left_out: Vec<String>,
 }
 
@@ -92,13 +91,14 @@ impl Outline {
         let entries = source.entries();
         let tensors = (0..entries.len()).filter(|&i| !entries[i].name.starts_with(OPTIMIZER)).collect();
         let mut outline = Outline { tensors, ..Outline::default() };
+        let trained = Trained::read(source)?;
+        let state = Found::of(source, trained.as_ref());
         outline.describe(source, kind)?;
         if kind.is_keras() {
-            outline.config = config(source, kind, out)?;
-            outline.keep_state(source);
+            outline.config = config(source, trained.as_ref(), kind, out)?;
+            outline.state = state.as_ref().and_then(|state| outline.in_order(source, state));
         }
-        let holds_state = source.optimizer().is_some() || outline.tensors.len() < entries.len();
-        if holds_state && !outline.keeps_state {
+        if state.is_some() && outline.state.is_none() {
             outline.left_out.push(
                 "the optimizer's state: this kind of file keeps it only with the model that it trains".into(),
             );
@@ -107,6 +107,11 @@ impl Outline {
             outline.left_out.push("the model: safetensors keep only models that can be rebuilt here".into());
         }
         Ok(outline)
+    }
+
+    fn slots(&self) -> (Vec<Outgoing>, Vec<Place>) {
+        let slots = self.state.iter().flat_map(|state| &state.slots);
+        slots.map(|slot| (Outgoing::f32(&slot.name, &slot.shape), slot.place)).unzip()
     }
 
     /// Frostline's own description travels along; safetensors get one for a model of Keras too.
@@ -123,9 +128,9 @@ impl Outline {
         Ok(())
     }
 
-    /// The slots in the order in which Keras expects them for this configuration.
-    fn keep_state(&mut self, source: &dyn Source) {
-        let (Some(state), Some(config)) = (source.optimizer(), &self.config) else { return };
+    /// The state with its slots in the order in which Keras expects them for this configuration.
+    fn in_order(&self, source: &dyn Source, state: &Found) -> Option<Found> {
+        let config = self.config.as_ref()?;
         let frozen = frozen(config);
         let trains = |name: &&str| {
             let layer = name.rsplit_once('/').map_or(*name, |(layer, _)| layer);
@@ -133,19 +138,15 @@ impl Outline {
         };
         let names: Vec<&str> =
             self.tensors.iter().map(|&i| source.entries()[i].name.as_str()).filter(trains).collect();
-        let wanted = slot_names(config, &names);
-        let place = |name: &String| state.slots.iter().position(|slot| slot.name == *name);
-        if let Some(slots) = wanted.iter().map(place).collect::<Option<Vec<usize>>>()
-            && slots.len() == state.slots.len()
-        {
-            (self.slots, self.keeps_state) = (slots, true);
-        }
+        let place = |name: &String| state.slots.iter().find(|slot| slot.name == *name).cloned();
+        let slots = slot_names(config, &names).iter().map(place).collect::<Option<Vec<Slot>>>()?;
+        (slots.len() == state.slots.len()).then(|| Found { slots, ..*state })
     }
 }
 
 /// The configuration that belongs into a file of `kind`. A `.keras` wants Keras 3's own spelling: a model of Keras 2 and
 /// one of Frostline are written anew.
-fn config(source: &dyn Source, kind: Kind, out: &Path) -> Result<Option<Value>> {
+fn config(source: &dyn Source, trained: Option<&Trained>, kind: Kind, out: &Path) -> Result<Option<Value>> {
     if let Some(config) = source.model_config() {
         if kind != Kind::KerasArchive || source.format() == Format::KerasArchive {
             return Ok(Some(with_training(config.clone(), source)));
@@ -158,15 +159,24 @@ fn config(source: &dyn Source, kind: Kind, out: &Path) -> Result<Option<Value>> 
         })?;
         let model = model.expect("there is a configuration");
         let mut config = nn_keras::config(&model.architecture, model.freeze.count(&model.architecture)?);
-        if let Some(compiled) = model::compiled(source).ok().flatten() {
-            config["compile_config"] = compile_config(&compiled);
+        if let Some(compiled) = compiled(source).ok().flatten() {
+            config["compile_config"] = compiled.config();
         }
         return Ok(Some(config));
     }
     match source.metadata().contains_key(KEY) {
-        true => Ok(Some(nn_keras::config(&Checkpoint::of(source)?.architecture, 0))),
+        true => own_config(&Checkpoint::of(source)?, trained).map(Some),
         false => Ok(None),
     }
+}
+
+/// Of a model of Frostline's; compiled as its run had it.
+fn own_config(checkpoint: &Checkpoint, trained: Option<&Trained>) -> Result<Value> {
+    let architecture = &checkpoint.architecture;
+    let Some(trained) = trained else { return Ok(nn_keras::config(architecture, 0)) };
+    let mut config = nn_keras::config(architecture, trained.freeze.count(architecture)?);
+    config["compile_config"] = trained.compiled.config();
+    Ok(config)
 }
 
 /// A whole-model `.h5` has its training configuration beside the model's, under other names.
@@ -195,26 +205,4 @@ fn frozen(config: &Value) -> Vec<String> {
         }
     }
     found
-}
-
-/// Keras' `compile_config`: what `model.compile` was told. Source: keras/src/trainers/trainer.py, `get_compile_config`.
-pub fn compile_config(compiled: &Compiled) -> Value {
-    let Described { optimizer, learning_rate } = &compiled.described;
-    let loss = json!({
-        "module": "keras.losses",
-        "class_name": "CategoricalCrossentropy",
-        "config": { "name": "categorical_crossentropy", "reduction": "sum_over_batch_size", "from_logits": false,
-            "label_smoothing": compiled.smoothing, "axis": -1 },
-        "registered_name": null,
-    });
-    json!({
-        "optimizer": to_config(optimizer.rule().as_ref(), learning_rate.unwrap_or(0.001)),
-        "loss": loss,
-        "loss_weights": null,
-        "metrics": ["accuracy"],
-        "weighted_metrics": null,
-        "run_eagerly": false,
-        "steps_per_execution": 1,
-        "jit_compile": false,
-    })
 }
