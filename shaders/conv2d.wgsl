@@ -14,12 +14,12 @@ struct P {
     part_rows: u32, // rows of outputs in one part of d_w
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<x_type>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read> d_y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<y_type>;
+@group(0) @binding(4) var<storage, read> d_y: array<d_y_type>;
+@group(0) @binding(5) var<storage, read_write> d_x: array<d_x_type>;
 @group(0) @binding(6) var<storage, read_write> parts: array<f32>;
 
 @compute @workgroup_size(SIZE)
@@ -45,11 +45,11 @@ fn forward(
             let x_row = ((n * p.h + iy) * p.w + ix) * p.ci;
             let w_row = (ky * p.kw + kx) * p.ci;
             for (var ci = 0u; ci < p.ci; ci++) {
-                sum += x[x_at + x_row + ci] * w[w_at + (w_row + ci) * p.co + co];
+                sum += f32(x[x_at + x_row + ci]) * w[w_at + (w_row + ci) * p.co + co];
             }
         }
     }
-    y[y_at + i] = select(sum, max(sum, 0.0), p.relu != 0u);
+    y[y_at + i] = y_type(select(sum, max(sum, 0.0), p.relu != 0u));
 }
 
 // d_x[n,iy,ix,ci] = sum over ky,kx,co of d_y[n,oy,ox,co] * w[ky,kx,ci,co], where oy*sh = iy + top - ky
@@ -75,12 +75,12 @@ fn input_gradient(
             let y_row = ((n * p.ho + ty / p.sh) * p.wo + tx / p.sw) * p.co;
             let w_row = ((ky * p.kw + kx) * p.ci + ci) * p.co;
             for (var co = 0u; co < p.co; co++) {
-                sum += d_y[d_y_at + y_row + co] * w[w_at + w_row + co];
+                sum += f32(d_y[d_y_at + y_row + co]) * w[w_at + w_row + co];
             }
         }
     }
-    if p.accumulate != 0u { sum += d_x[d_x_at + i]; }
-    d_x[d_x_at + i] = sum;
+    if p.accumulate != 0u { sum += f32(d_x[d_x_at + i]); }
+    d_x[d_x_at + i] = d_x_type(sum);
 }
 
 // parts[part,ky,kx,ci,co] = sum over n,oy,ox of the part of x[n, oy*sh + ky - top, ox*sw + kx - left, ci] * d_y[n,oy,ox,co]
@@ -108,7 +108,7 @@ fn weight_gradient(
         for (var ox = 0u; ox < p.wo; ox++) {
             let ix = ox * p.sw + kx - p.left;
             if ix >= p.w { continue; }
-            line += x[x_at + (x_row + ix) * p.ci + ci] * d_y[d_y_at + (row * p.wo + ox) * p.co + co];
+            line += f32(x[x_at + (x_row + ix) * p.ci + ci]) * f32(d_y[d_y_at + (row * p.wo + ox) * p.co + co]);
         }
         sum += line;
     }

@@ -20,22 +20,22 @@ struct P {
     relu: u32,
 }
 
-@group(0) @binding(0) var<storage, read> d_y: array<vec4f>;
-@group(0) @binding(1) var<storage, read> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read> d_y: array<vec4<d_y_type>>;
+@group(0) @binding(1) var<storage, read> y: array<vec4<y_type>>;
 @group(0) @binding(2) var<storage, read> positions: array<u32>;
-@group(0) @binding(3) var<storage, read_write> d_z: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> d_z: array<vec4<d_z_type>>;
 @group(0) @binding(4) var<storage, read_write> partial: array<vec4f>;
 
 struct Window { d: vec4f, position: vec4u }
 
 fn window(i: u32) -> Window {
-    let masked = vec4<bool>(p.relu != 0u) & (y[y_at / 4u + i] <= vec4f()); // a NaN is not masked
+    let masked = vec4<bool>(p.relu != 0u) & (vec4f(y[y_at / 4u + i]) <= vec4f()); // a NaN is not masked
     let packed = vec4u(positions[positions_at + i]);
-    return Window(select(d_y[d_y_at / 4u + i], vec4f(), masked), (packed >> vec4u(0u, 8u, 16u, 24u)) & vec4u(3u));
+    return Window(select(vec4f(d_y[d_y_at / 4u + i]), vec4f(), masked), (packed >> vec4u(0u, 8u, 16u, 24u)) & vec4u(3u));
 }
 
 fn put(i: u32, from_window: Window, position: u32) {
-    d_z[d_z_at / 4u + i] = select(vec4f(), from_window.d, from_window.position == vec4u(position));
+    d_z[d_z_at / 4u + i] = vec4<d_z_type>(select(vec4f(), from_window.d, from_window.position == vec4u(position)));
 }
 
 @compute @workgroup_size(SIZE)

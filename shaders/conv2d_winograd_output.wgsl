@@ -24,7 +24,7 @@ struct P {
 
 @group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> bias: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<y_type>>;
 
 // A^T applied to six values.
 fn transform(m: Six) -> Four {

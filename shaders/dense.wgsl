@@ -12,12 +12,12 @@ struct P {
     has_bias: u32, relu: u32, accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<x_type>;
 @group(0) @binding(1) var<storage, read> w: array<f32>;
 @group(0) @binding(2) var<storage, read> b: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(0) @binding(4) var<storage, read> d_y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_x: array<f32>;
+@group(0) @binding(3) var<storage, read_write> y: array<y_type>;
+@group(0) @binding(4) var<storage, read> d_y: array<d_y_type>;
+@group(0) @binding(5) var<storage, read_write> d_x: array<d_x_type>;
 @group(0) @binding(6) var<storage, read_write> d_w: array<f32>;
 
 @compute @workgroup_size(SIZE)
@@ -31,16 +31,16 @@ fn forward(
     let o = i % p.co;
     let x_row = i / p.co * p.ci + p.first;
     var sum = 0.0;
-    if p.accumulate != 0u { sum = y[y_at + i]; }
+    if p.accumulate != 0u { sum = f32(y[y_at + i]); }
     else if p.has_bias != 0u { sum = b[b_at + o]; }
     for (var chunk = 0u; chunk < p.rows; chunk += 256u) {
         var part = 0.0; // sums of sums keep the rounding error of long rows small
         for (var r = chunk; r < min(chunk + 256u, p.rows); r++) {
-            part += x[x_at + x_row + r] * w[w_at + r * p.co + o];
+            part += f32(x[x_at + x_row + r]) * w[w_at + r * p.co + o];
         }
         sum += part;
     }
-    y[y_at + i] = select(sum, max(sum, 0.0), p.relu != 0u);
+    y[y_at + i] = y_type(select(sum, max(sum, 0.0), p.relu != 0u));
 }
 
 @compute @workgroup_size(SIZE)
@@ -55,11 +55,11 @@ fn input_gradient(
     let n = i / p.rows;
     var sum = 0.0;
     for (var o = 0u; o < p.co; o++) {
-        sum += d_y[d_y_at + n * p.co + o] * w[w_at + r * p.co + o];
+        sum += f32(d_y[d_y_at + n * p.co + o]) * w[w_at + r * p.co + o];
     }
     let at = d_x_at + n * p.ci + p.first + r;
-    if p.accumulate != 0u { sum += d_x[at]; }
-    d_x[at] = sum;
+    if p.accumulate != 0u { sum += f32(d_x[at]); }
+    d_x[at] = d_x_type(sum);
 }
 
 @compute @workgroup_size(SIZE)
@@ -74,7 +74,7 @@ fn weight_gradient(
     let x_column = p.first + i / p.co;
     var sum = 0.0;
     for (var n = 0u; n < p.n; n++) {
-        sum += x[x_at + n * p.ci + x_column] * d_y[d_y_at + n * p.co + o];
+        sum += f32(x[x_at + n * p.ci + x_column]) * f32(d_y[d_y_at + n * p.co + o]);
     }
     if p.accumulate != 0u { sum += d_w[d_w_at + i]; }
     d_w[d_w_at + i] = sum;

@@ -17,10 +17,10 @@ struct P {
     accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<storage, read> x4: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y4: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<x_type>;
+@group(0) @binding(1) var<storage, read_write> y: array<y_type>;
+@group(0) @binding(2) var<storage, read> x4: array<vec4<x4_type>>;
+@group(0) @binding(3) var<storage, read_write> y4: array<vec4<y4_type>>;
 
 fn factors(sample: u32, quad: u32) -> vec4f {
     let words = random4(p.seed, p.layer, p.iteration, p.first_sample + sample, quad);
@@ -42,9 +42,9 @@ fn apply(
     for (var lane = 0u; lane < min(4u, p.row - 4u * quad); lane++) {
         let e = sample * p.row + 4u * quad + lane;
         let half = select(factor.zw, factor.xy, lane < 2u);
-        var value = x[x_at + e] * select(half.y, half.x, lane % 2u == 0u);
-        if (p.accumulate == 1u) { value += y[y_at + e]; }
-        y[y_at + e] = value;
+        var value = f32(x[x_at + e]) * select(half.y, half.x, lane % 2u == 0u);
+        if (p.accumulate == 1u) { value += f32(y[y_at + e]); }
+        y[y_at + e] = y_type(value);
     }
 }
 
@@ -58,7 +58,7 @@ fn apply4(
     if (i >= p.quads) { return; }
     let row_quads = p.row / 4u;
     let sample = i / row_quads;
-    var value = x4[x4_at / 4u + i] * factors(sample, i - sample * row_quads);
-    if (p.accumulate == 1u) { value += y4[y4_at / 4u + i]; }
-    y4[y4_at / 4u + i] = value;
+    var value = vec4f(x4[x4_at / 4u + i]) * factors(sample, i - sample * row_quads);
+    if (p.accumulate == 1u) { value += vec4f(y4[y4_at / 4u + i]); }
+    y4[y4_at / 4u + i] = vec4<y4_type>(value);
 }

@@ -17,7 +17,7 @@ struct P {
 
 @group(0) @binding(0) var<storage, read> parts: array<f32>;
 @group(0) @binding(1) var<storage, read> bias: array<f32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(0) @binding(2) var<storage, read_write> y: array<y_type>;
 
 @compute @workgroup_size(SIZE)
 fn sum(
@@ -34,6 +34,6 @@ fn sum(
     if p.bias != 0u { v = bias[bias_at + n]; }
     for (var s = 0u; s < p.splits; s++) { v += parts[parts_at + s * p.split + row * p.n + n]; }
     let at = y_at + p.y_offset + r * p.y_row + n;
-    if p.accumulate != 0u { v += y[at]; }
-    y[at] = select(v, p.floor, v < p.floor);
+    if p.accumulate != 0u { v += f32(y[at]); }
+    y[at] = y_type(select(v, p.floor, v < p.floor));
 }

@@ -12,14 +12,14 @@ struct P {
     accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(0) @binding(2) var<storage, read> x4: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> y4: array<vec4f>;
-@group(0) @binding(4) var<storage, read> d_y: array<f32>;
-@group(0) @binding(5) var<storage, read_write> d_x: array<f32>;
-@group(0) @binding(6) var<storage, read> d_y4: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> d_x4: array<vec4f>;
+@group(0) @binding(0) var<storage, read> x: array<x_type>;
+@group(0) @binding(1) var<storage, read_write> y: array<y_type>;
+@group(0) @binding(2) var<storage, read> x4: array<vec4<x4_type>>;
+@group(0) @binding(3) var<storage, read_write> y4: array<vec4<y4_type>>;
+@group(0) @binding(4) var<storage, read> d_y: array<d_y_type>;
+@group(0) @binding(5) var<storage, read_write> d_x: array<d_x_type>;
+@group(0) @binding(6) var<storage, read> d_y4: array<vec4<d_y4_type>>;
+@group(0) @binding(7) var<storage, read_write> d_x4: array<vec4<d_x4_type>>;
 
 @compute @workgroup_size(SIZE)
 fn forward(
@@ -32,9 +32,9 @@ fn forward(
     let first = (e / p.c) * p.pixels * p.c + e % p.c;
     var sum = 0.0;
     for (var pixel = 0u; pixel < p.pixels; pixel++) {
-        sum += x[x_at + first + pixel * p.c];
+        sum += f32(x[x_at + first + pixel * p.c]);
     }
-    y[y_at + e] = sum * p.scale;
+    y[y_at + e] = y_type(sum * p.scale);
 }
 
 @compute @workgroup_size(SIZE)
@@ -48,9 +48,9 @@ fn forward4(
     let first = (e / p.c) * p.pixels * p.c + e % p.c;
     var sum = vec4f(0.0);
     for (var pixel = 0u; pixel < p.pixels; pixel++) {
-        sum += x4[x4_at / 4u + first + pixel * p.c];
+        sum += vec4f(x4[x4_at / 4u + first + pixel * p.c]);
     }
-    y4[y4_at / 4u + e] = sum * p.scale;
+    y4[y4_at / 4u + e] = vec4<y4_type>(sum * p.scale);
 }
 
 // Flat index in d_y of the mean that element `e` of d_x went into.
@@ -66,9 +66,9 @@ fn backward(
 ) {
     let e = flat_index(group, groups, local);
     if (e >= p.count) { return; }
-    var d = d_y[d_y_at + pooled(e)] * p.scale;
-    if (p.accumulate == 1u) { d += d_x[d_x_at + e]; }
-    d_x[d_x_at + e] = d;
+    var d = f32(d_y[d_y_at + pooled(e)]) * p.scale;
+    if (p.accumulate == 1u) { d += f32(d_x[d_x_at + e]); }
+    d_x[d_x_at + e] = d_x_type(d);
 }
 
 @compute @workgroup_size(SIZE)
@@ -79,7 +79,7 @@ fn backward4(
 ) {
     let e = flat_index(group, groups, local);
     if (e >= p.count) { return; }
-    var d = d_y4[d_y4_at / 4u + pooled(e)] * p.scale;
-    if (p.accumulate == 1u) { d += d_x4[d_x4_at / 4u + e]; }
-    d_x4[d_x4_at / 4u + e] = d;
+    var d = vec4f(d_y4[d_y4_at / 4u + pooled(e)]) * p.scale;
+    if (p.accumulate == 1u) { d += vec4f(d_x4[d_x4_at / 4u + e]); }
+    d_x4[d_x4_at / 4u + e] = vec4<d_x4_type>(d);
 }

@@ -25,16 +25,16 @@ struct P {
     accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<x_type>;
+@group(0) @binding(1) var<storage, read_write> y: array<y_type>;
 @group(0) @binding(2) var<storage, read_write> positions: array<u32>;
-@group(0) @binding(3) var<storage, read> x4: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> y4: array<vec4f>;
-@group(0) @binding(5) var<storage, read> d_y: array<f32>;
+@group(0) @binding(3) var<storage, read> x4: array<vec4<x4_type>>;
+@group(0) @binding(4) var<storage, read_write> y4: array<vec4<y4_type>>;
+@group(0) @binding(5) var<storage, read> d_y: array<d_y_type>;
 @group(0) @binding(6) var<storage, read> kept_positions: array<u32>;
-@group(0) @binding(7) var<storage, read_write> d_x: array<f32>;
-@group(0) @binding(8) var<storage, read> d_y4: array<vec4f>;
-@group(0) @binding(9) var<storage, read_write> d_x4: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> d_x: array<d_x_type>;
+@group(0) @binding(8) var<storage, read> d_y4: array<vec4<d_y4_type>>;
+@group(0) @binding(9) var<storage, read_write> d_x4: array<vec4<d_x4_type>>;
 
 const LOWEST = -3.4028234e38;
 
@@ -68,7 +68,7 @@ fn window_max(e: u32) -> Best {
             let row = at.row * p.sh + u - p.top;
             let column = at.column * p.sw + v - p.left;
             if (row < p.h && column < p.w) {
-                let value = x[x_at + ((at.n * p.h + row) * p.w + column) * p.c + at.channel];
+                let value = f32(x[x_at + ((at.n * p.h + row) * p.w + column) * p.c + at.channel]);
                 // Not `value > best`: a window of NaN has to stay NaN.
                 if (!(value <= best.value)) {
                     best = Best(value, u * p.kw + v);
@@ -92,7 +92,7 @@ fn forward(
         let e = 4u * word + lane;
         if (e < p.count) {
             let best = window_max(e);
-            y[y_at + e] = best.value;
+            y[y_at + e] = y_type(best.value);
             packed |= best.position << (8u * lane);
         }
     }
@@ -115,14 +115,14 @@ fn forward4(
             let row = at.row * p.sh + u - p.top;
             let column = at.column * p.sw + v - p.left;
             if (row < p.h && column < p.w) {
-                let value = x4[x4_at / 4u + ((at.n * p.h + row) * p.w + column) * p.c + at.channel];
+                let value = vec4f(x4[x4_at / 4u + ((at.n * p.h + row) * p.w + column) * p.c + at.channel]);
                 let better = !(value <= best);
                 best = select(best, value, better);
                 position = select(position, vec4u(u * p.kw + v), better);
             }
         }
     }
-    y4[y4_at / 4u + e] = best;
+    y4[y4_at / 4u + e] = vec4<y4_type>(best);
     let shifted = position << vec4u(0u, 8u, 16u, 24u);
     positions[positions_at + e] = shifted.x | shifted.y | shifted.z | shifted.w;
 }
@@ -152,12 +152,12 @@ fn backward(
             let pooled = ((at.n * p.ho + i) * p.wo + j) * p.c + at.channel;
             let position = (kept_positions[kept_positions_at + pooled / 4u] >> (8u * (pooled % 4u))) & 255u;
             if (position == (row - i * p.sh) * p.kw + column - j * p.sw) {
-                sum += d_y[d_y_at + pooled];
+                sum += f32(d_y[d_y_at + pooled]);
             }
         }
     }
-    if (p.accumulate == 1u) { sum += d_x[d_x_at + e]; }
-    d_x[d_x_at + e] = sum;
+    if (p.accumulate == 1u) { sum += f32(d_x[d_x_at + e]); }
+    d_x[d_x_at + e] = d_x_type(sum);
 }
 
 @compute @workgroup_size(SIZE)
@@ -180,11 +180,11 @@ fn backward4(
             let packed = vec4u(kept_positions[kept_positions_at + pooled]);
             let position = (packed >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u);
             let here = position == vec4u((row - i * p.sh) * p.kw + column - j * p.sw);
-            sum += select(vec4f(0.0), d_y4[d_y4_at / 4u + pooled], here);
+            sum += select(vec4f(0.0), vec4f(d_y4[d_y4_at / 4u + pooled]), here);
         }
     }
-    if (p.accumulate == 1u) { sum += d_x4[d_x4_at / 4u + e]; }
-    d_x4[d_x4_at / 4u + e] = sum;
+    if (p.accumulate == 1u) { sum += vec4f(d_x4[d_x4_at / 4u + e]); }
+    d_x4[d_x4_at / 4u + e] = vec4<d_x4_type>(sum);
 }
 
 @compute @workgroup_size(SIZE)
@@ -200,7 +200,7 @@ fn spread4(
     var position = vec4u(0u);
     if (at.row < p.ho && at.column < p.wo) {
         let pooled = ((at.n * p.ho + at.row) * p.wo + at.column) * p.c + at.channel;
-        d = d_y4[d_y4_at / 4u + pooled];
+        d = vec4f(d_y4[d_y4_at / 4u + pooled]);
         let packed = vec4u(kept_positions[kept_positions_at + pooled]);
         position = (packed >> vec4u(0u, 8u, 16u, 24u)) & vec4u(255u);
     }
@@ -214,8 +214,8 @@ fn spread4(
                 let here = (position == vec4u(u * p.kw + v)) & inside;
                 var sum = select(vec4f(0.0), d, here);
                 let to = d_x4_at / 4u + ((at.n * p.h + row) * p.w + column) * p.c + at.channel;
-                if (p.accumulate == 1u) { sum += d_x4[to]; }
-                d_x4[to] = sum;
+                if (p.accumulate == 1u) { sum += vec4f(d_x4[to]); }
+                d_x4[to] = vec4<d_x4_type>(sum);
             }
         }
     }

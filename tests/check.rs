@@ -63,7 +63,7 @@ fn a_missing_first_barrier_is_caught() {
 fn a_write_beside_the_tensor_is_caught() {
     let pool = include_str!("../shaders/global_average_pool.wgsl");
     let (from, to) =
-        ("    y[y_at + e] = sum * p.scale;", "    y[y_at + e] = sum * p.scale; y[y_at + p.count] = 1.0;");
+        ("= y_type(sum * p.scale);", "= y_type(sum * p.scale); y[y_at + p.count] = y_type(1.0);");
     let case = Case::new(frostline::ops::GlobalAveragePool, &[&[2, 3, 3, 5]]);
     let report = broken("global_average_pool", pool, from, to, case);
     assert!(

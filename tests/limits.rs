@@ -14,9 +14,9 @@ use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::ops::dense::windows;
 use frostline::ops::trial::compare_all;
-use frostline::ops::{Case, GlobalAveragePool, Now, Rung, Rungs};
+use frostline::ops::{Case, GlobalAveragePool, Now, Precision, Rung, Rungs};
 use frostline::optim::{RuleRef, Sgd};
-use frostline::train::passes::largest_batch;
+use frostline::train::passes::{Setting, largest_batch};
 use frostline::train::{FeatureSamples, Fit, Metrics, Observer};
 use support::device;
 
@@ -229,7 +229,8 @@ fn a_run_stays_within_its_budget_and_names_what_fits() {
     let one = fit(&graph, caps, settings(&graph, 1), u64::MAX).unwrap().memory().total();
     let eight = fit(&graph, caps, settings(&graph, 8), u64::MAX).unwrap().memory().total();
     let memory = (one + eight) / 2;
-    let fitting = largest_batch(&graph, caps, rule(), 8, memory).unwrap();
+    let step = Setting { rule: rule(), batch: 8, precision: Precision::F32 };
+    let fitting = largest_batch(&graph, caps, &step, memory).unwrap();
     let bytes = |batch| Plan::new(&graph, caps, settings(&graph, batch)).unwrap().memory().total();
     assert!(bytes(fitting) <= memory && bytes(fitting + 1) > memory && fitting < 8, "{fitting}");
 

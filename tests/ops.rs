@@ -8,21 +8,20 @@ use frostline::gpu::device::Restrict;
 use frostline::ops::cases::{self, Case};
 use frostline::ops::conv2d::Conv2d;
 use frostline::ops::trial::{self, Comparison, tolerance};
-use frostline::ops::{MaxPool2d, Rung, Rungs, SoftmaxCrossEntropy};
+use frostline::ops::{MaxPool2d, Precision, Rung, Rungs, SoftmaxCrossEntropy};
 use support::device;
 
 /// One line for each comparison that failed.
 fn failures(case: &Case, rungs: Rungs, found: &[Comparison]) -> Vec<String> {
-    let limit = tolerance(case.op.kind(), rungs);
-    let bad = |c: &&Comparison| c.rel_l2.is_nan() || c.rel_l2 > limit || c.broken_guards > 0;
+    let limit = |c: &Comparison| tolerance(case, rungs, c.operand);
+    let bad = |c: &&Comparison| c.rel_l2.is_nan() || c.rel_l2 > limit(c) || c.broken_guards > 0;
     let line = |c: &Comparison| format!("{} {rungs:?}: {c:?}", case.name());
     found.iter().filter(bad).map(line).collect()
 }
 
-#[test]
-fn every_op_matches_its_reference_on_every_rung() {
+fn matches_on_every_rung(precision: Precision) {
     let mut failed = Vec::new();
-    for case in cases::all() {
+    for case in cases::all().into_iter().map(|case| case.at(precision)) {
         for (_, rungs) in trial::ladder(&case, device().caps()) {
             let found = trial::compare_all(device(), &case, rungs).unwrap();
             let worst = found.iter().map(|c| c.rel_l2).fold(0.0, f64::max);
@@ -32,6 +31,16 @@ fn every_op_matches_its_reference_on_every_rung() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn every_op_matches_its_reference_on_every_rung() {
+    matches_on_every_rung(Precision::F32);
+}
+
+#[test]
+fn every_op_matches_its_reference_on_every_rung_in_half_precision() {
+    matches_on_every_rung(Precision::F16);
 }
 
 #[test]

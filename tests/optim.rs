@@ -6,7 +6,7 @@ use frostline::gpu::Caps;
 use frostline::ops::guarded::{Comparison, Guarded};
 use frostline::ops::{Array, Dtype, Now, Operand};
 use frostline::optim::trial::{self, TOLERANCE, random};
-use frostline::optim::{self, Rule};
+use frostline::optim::{self, Rule, Scaling, scaling};
 use frostline::shape::Shape;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -84,5 +84,57 @@ fn the_joint_norm_is_clipped() {
         clip_by_norm(1.0, &shapes, caps);
         clip_by_norm(1e6, &shapes, caps);
         clip_by_norm(0.01, &shapes[..1], caps);
+    }
+}
+
+/// Six steps, the third and the fifth with a gradient that is not finite: only the others count. The factor doubles after
+/// two that do.
+#[test]
+fn an_overflow_skips_the_step_and_halves_the_factor() {
+    let scaling = Scaling { initial: 8.0, largest: 32.0, interval: 2 };
+    let shapes = [Shape::new(&[7]), Shape::new(&[20, 16])];
+    for (rule, shape) in optim::cases().into_iter().flat_map(|rule| shapes.map(|shape| (rule.clone(), shape)))
+    {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let (mut w, mut numbers) = (random(&mut rng, shape), [0.0; scaling::NUMBERS]);
+        let mut states = vec![Array::zeros(shape); optim::states(rule.as_ref())];
+        let mut guarded = Guarded::new(device());
+        let array = |numbers: [f64; 4]| Array::new(Shape::new(&[scaling::NUMBERS]), numbers.to_vec());
+        guarded.place(Operand::Param(0), shape, Dtype::F32, Some(&w)).unwrap();
+        guarded.place(Operand::Scaling, array(numbers).shape, Dtype::F32, Some(&array(numbers))).unwrap();
+        for (i, state) in states.iter().enumerate() {
+            guarded.place(Operand::State(i), shape, Dtype::F32, Some(state)).unwrap();
+        }
+        let mut factors = Vec::new();
+        for (iteration, planted) in [0.0, 0.0, f64::INFINITY, 0.0, f64::NAN, 0.0].into_iter().enumerate() {
+            let now = Now { iteration: iteration as u32, learning_rate: 0.125, ..Now::default() };
+            let mut d_w = [random(&mut rng, shape)];
+            d_w[0].data[5] += planted;
+            guarded.place(Operand::DParam(0), shape, Dtype::F32, Some(&d_w[0])).unwrap();
+            guarded.run(&scaling.unscale(&[shape], device().caps()), &now, false).unwrap();
+            let update = optim::update(rule.as_ref(), shape, device().caps());
+            guarded.run(&scaling::only_if_it_counts(rule.as_ref(), update), &now, false).unwrap();
+            let before = (w.clone(), states.clone());
+            let counts = scaling.reference(&mut numbers, &mut d_w);
+            let [d_w] = d_w;
+            optim::reference(rule.as_ref(), &mut [(&mut w, d_w, &mut states)], &now);
+            if !counts {
+                (w, states) = before;
+                if let Some(ema) = rule.common().average {
+                    ema.reference(&mut w, &mut states[rule.states()], &now);
+                }
+            }
+            factors.push(numbers[0]);
+        }
+        assert_eq!(factors, [8.0, 16.0, 8.0, 8.0, 4.0, 4.0]);
+        let scaled = array(numbers);
+        let all = [(Operand::Param(0), &w), (Operand::Scaling, &scaled)];
+        let all =
+            all.into_iter().chain(states.iter().enumerate().map(|(i, state)| (Operand::State(i), state)));
+        for (operand, expected) in all {
+            let found = guarded.compare(operand, expected, 1.0).unwrap();
+            assert!(found.rel_l2 <= TOLERANCE, "{rule:?} {shape}: {found:?}");
+        }
+        assert_eq!(guarded.broken_guards().unwrap(), 0, "{rule:?} {shape}");
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use frostline::gpu::Caps;
 use frostline::graph::role::Role;
 use frostline::graph::text::text;
-use frostline::graph::{Choices, Graph, Plan, Settings};
+use frostline::graph::{Graph, Plan, Settings};
 use frostline::nn::network::Ends;
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, vgg};
-use frostline::ops::Part;
+use frostline::ops::{Part, Precision};
 use frostline::optim::Sgd;
 
 fn graph(freeze: &Freeze) -> Graph {
@@ -22,6 +22,10 @@ fn graph(freeze: &Freeze) -> Graph {
 }
 
 fn plan(graph: &Graph, micro: bool) -> Plan {
+    plan_in(Precision::F32, graph, micro)
+}
+
+fn plan_in(precision: Precision, graph: &Graph, micro: bool) -> Plan {
     let ends = Ends::of(graph).unwrap();
     let settings = Settings {
         batch: 2,
@@ -29,9 +33,10 @@ fn plan(graph: &Graph, micro: bool) -> Plan {
         rule: Some(Arc::new(Sgd { momentum: 0.9, ..Sgd::default() })),
         updates_at_end: micro,
         outputs: vec![ends.losses, ends.probabilities],
-        choices: Choices::default(),
+        precision,
+        ..Settings::default()
     };
-    Plan::new(graph, &Caps::default(), settings).unwrap()
+    Plan::new(graph, &Caps { f16: true, ..Caps::default() }, settings).unwrap()
 }
 
 #[test]
@@ -44,6 +49,19 @@ fn golden_plan_of_a_frozen_base() {
 fn golden_plan_of_block_5_in_micro_batches() {
     let graph = graph(&Freeze::Until("block4_pool".into()));
     insta::assert_snapshot!(text(&graph, &plan(&graph, true)));
+}
+
+#[test]
+fn golden_plan_of_block_5_in_half_precision() {
+    let graph = graph(&Freeze::Until("block4_pool".into()));
+    insta::assert_snapshot!(text(&graph, &plan_in(Precision::F16, &graph, false)));
+}
+
+#[test]
+fn half_precision_is_refused_where_the_adapter_lacks_it() {
+    let settings = Settings { batch: 1, precision: Precision::F16, ..Settings::default() };
+    let refused = Plan::new(&graph(&Freeze::All), &Caps::default(), settings).unwrap_err().to_string();
+    assert!(refused.contains("no f16") && refused.contains("--precision f32"), "{refused}");
 }
 
 /// No gradient, no state and no update of anything frozen; no `d_x` below the first layer that trains.

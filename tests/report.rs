@@ -1,6 +1,7 @@
 //! The page of a run, from values alone: what it says, what it leaves out, and that it needs nothing but itself.
 
 use frostline::nn::{Freeze, Head, Preprocessing, vgg};
+use frostline::ops::Precision;
 use frostline::optim::Adam;
 use frostline::report::judge::Judged;
 use frostline::report::sections::{
@@ -50,6 +51,7 @@ fn stage(name: &str, freeze: Freeze) -> freeze::Stage {
         batch: 4,
         rule: std::sync::Arc::new(Adam::default()),
         memory: u64::MAX,
+        precision: Precision::F32,
     };
     freeze::Stage { name: name.into(), explanation: Explanation::of(&setting).unwrap() }
 }

@@ -86,13 +86,24 @@ impl Random {
 /// `FROSTLINE_KILLS` sets how many times; the suite does few.
 #[test]
 fn killed_at_random_times_it_ends_with_the_unbroken_runs_bits() {
-    let wanted = std::env::var("FROSTLINE_KILLS").map_or(6, |text| text.parse().unwrap());
+    killed_at_random_times("f32", std::env::var("FROSTLINE_KILLS").map_or(6, |text| text.parse().unwrap()));
+}
+
+/// What loss scaling keeps is no less part of a run.
+#[test]
+fn killed_in_half_precision_it_ends_with_the_unbroken_runs_bits() {
+    killed_at_random_times("f16", 2);
+}
+
+fn killed_at_random_times(precision: &str, wanted: u32) {
+    let scratch = |name: &str| scratch(&format!("{name}-{precision}"));
+    let precision = ["--precision", precision];
     let folder = data();
     let unbroken = ["warm-up-run", "unbroken-run"].map(scratch);
     let mut whole = Duration::ZERO;
     for out in &unbroken {
         let begun = std::time::Instant::now();
-        assert!(train(folder.path(), out).status().unwrap().success());
+        assert!(train(folder.path(), out).args(precision).status().unwrap().success());
         whole = begun.elapsed();
     }
     let expected = end(&unbroken[1]);
@@ -103,6 +114,7 @@ fn killed_at_random_times_it_ends_with_the_unbroken_runs_bits() {
         runs += 1;
         let out = scratch(&format!("killed-run-{runs}"));
         let mut command = train(folder.path(), &out);
+        command.args(precision);
         loop {
             let mut child = command.spawn().unwrap();
             let delay = random.below(whole.as_millis() as u64);
@@ -118,7 +130,11 @@ fn killed_at_random_times_it_ends_with_the_unbroken_runs_bits() {
                 Checkpoint::open(&last).unwrap();
                 assert!(!tensors(&last).is_empty(), "a checkpoint is whole at any moment");
             }
-            command = if out.join("run.json").exists() { resume(&out) } else { train(folder.path(), &out) };
+            command = resume(&out);
+            if !out.join("run.json").exists() {
+                command = train(folder.path(), &out);
+                command.args(precision);
+            }
         }
         assert!(end(&out) == expected, "run {runs} differs from the unbroken one");
         std::fs::remove_dir_all(&out).unwrap();

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashSet};
 
 use frostline::gpu::caps::{Caps, Class};
 use frostline::ops::cases::{self, Case};
-use frostline::ops::{Access, Part, Rung, Rungs, Step};
-use frostline::optim::{self, clip};
+use frostline::ops::{Access, Lowered, Operand, Part, Precision, Rung, Rungs, Step};
+use frostline::optim::{self, Scaling, clip, scaling};
 use frostline::shape::Shape;
 use frostline::study::roofline;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
@@ -36,10 +36,20 @@ fn steps(case: &Case, caps: &Caps) -> Vec<Step> {
     for i in 0..able.iter().map(Vec::len).max().unwrap_or(0) {
         let [forward, d_x, d_w] = [0, 1, 2].map(|part| able[part][i.min(able[part].len() - 1)]);
         site.rungs = Rungs { forward, d_x, d_w };
-        steps.extend(case.op.forward(&site).steps);
-        steps.extend(case.op.backward(&site, &wants).steps);
+        steps.extend(stored(case, case.op.forward(&site)));
+        steps.extend(stored(case, case.op.backward(&site, &wants)));
     }
     steps
+}
+
+/// Steps over tensors as the case stores them.
+fn stored(case: &Case, lowered: Lowered) -> Vec<Step> {
+    let dtype = |operand| match operand {
+        Operand::Scratch(i) => lowered.scratch[i].dtype,
+        other => case.dtype(other),
+    };
+    let over = |step: &Step| step.clone().over(step.bindings.iter().map(|b| dtype(b.operand)));
+    lowered.steps.iter().map(over).collect()
 }
 
 /// One step for each kernel that anything lowers to.
@@ -47,11 +57,19 @@ fn all_steps() -> Vec<Step> {
     let shapes = [Shape::new(&[7]), Shape::new(&[20, 16])];
     let mut all = Vec::new();
     for caps in adapters() {
-        all.extend(cases::all().iter().flat_map(|case| steps(case, &caps)));
+        for precision in [Precision::F32, Precision::F16] {
+            all.extend(cases::all().into_iter().flat_map(|case| steps(&case.at(precision), &caps)));
+        }
         for rule in optim::cases() {
-            all.extend(shapes.iter().flat_map(|&shape| optim::update(rule.as_ref(), shape, &caps).steps));
+            for &shape in &shapes {
+                let update = optim::update(rule.as_ref(), shape, &caps);
+                all.extend(scaling::only_if_it_counts(rule.as_ref(), update.clone()).steps);
+                all.extend(update.steps);
+            }
         }
         all.extend(clip::by_norm(1.0, &shapes, &caps).steps);
+        all.push(Scaling::default().scale(shapes[0], &caps));
+        all.extend(Scaling::default().unscale(&shapes, &caps).steps);
         all.extend(roofline::steps(&caps));
     }
     let mut seen = HashSet::new();
@@ -98,6 +116,11 @@ fn every_kernel_is_valid_and_uses_exactly_what_its_step_binds() {
             (*number, (*name).to_owned(), binding.access != Access::Read)
         });
         let bound: BTreeSet<_> = bound.collect();
+        for half in &step.kernel.halves {
+            let text = step.kernel.wgsl(0, true);
+            let declared = [format!("array<{half}_type>"), format!("array<vec4<{half}_type>>")];
+            assert!(declared.iter().any(|ty| text.contains(ty)), "{} reads {half} as f32", step.kernel);
+        }
         for immediates in [false, true] {
             let (module, info) = validated(&step, immediates);
             let entry = module.entry_points.iter().position(|entry| entry.name == step.kernel.entry);

@@ -8,7 +8,7 @@ use frostline::gpu::Caps;
 use frostline::graph::Graph;
 use frostline::ops::conv2d::Conv2d;
 use frostline::ops::{
-    Array, Dtype, Given, Gradients, Lowered, Op, ParamSpec, Part, Rung, Rungs, Site, Wants,
+    Array, Dtype, Given, Gradients, Lowered, Op, ParamSpec, Part, Precision, Rung, Rungs, Site, Wants,
 };
 use frostline::shape::Shape;
 use frostline::study::tune::{Finding, Known, Level, tune};
@@ -152,6 +152,7 @@ fn choices_of_another_adapter_do_no_harm() {
         training: true,
         trains: true,
         layer: 1,
+        precision: Precision::F32,
     };
     let rungs = choices.rungs(&*node.op, &site);
     assert!(node.op.rungs(Part::Forward, &site).contains(&rungs.forward));

@@ -4,13 +4,13 @@
 fn put_rows(t: ptr<function, Rows>, m: u32, n: u32, y_first: u32) {
     let i = (y_at + y_first + m * p.y_row + n) >> 2u;
     let s = p.y_row >> 2u;
-    y[i] = (*t)[0];
-    y[i + s] = (*t)[1];
-    y[i + 2u * s] = (*t)[2];
-    y[i + 3u * s] = (*t)[3];
-    y[i + 4u * s] = (*t)[4];
-    y[i + 5u * s] = (*t)[5];
-    y[i + 6u * s] = (*t)[6];
-    y[i + 7u * s] = (*t)[7];
+    y[i] = vec4<y_type>((*t)[0]);
+    y[i + s] = vec4<y_type>((*t)[1]);
+    y[i + 2u * s] = vec4<y_type>((*t)[2]);
+    y[i + 3u * s] = vec4<y_type>((*t)[3]);
+    y[i + 4u * s] = vec4<y_type>((*t)[4]);
+    y[i + 5u * s] = vec4<y_type>((*t)[5]);
+    y[i + 6u * s] = vec4<y_type>((*t)[6]);
+    y[i + 7u * s] = vec4<y_type>((*t)[7]);
 }
 

@@ -3,8 +3,8 @@
 
 fn put(i: u32, v: vec4f) {
     var w = v;
-    if p.accumulate != 0u { w += y[y_at / 4u + i]; }
-    y[y_at / 4u + i] = w;
+    if p.accumulate != 0u { w += vec4f(y[y_at / 4u + i]); }
+    y[y_at / 4u + i] = vec4<y_type>(w);
 }
 
 fn put_rows(left: ptr<function, Rows>, right: ptr<function, Rows>, e: u32, taps: u32, n: u32, batch: u32) {

@@ -14,7 +14,7 @@ fn better(best: Best, v: vec4f, position: u32) -> Best {
 
 fn put_window(i: u32, a: vec4f, b: vec4f, c: vec4f, d: vec4f) {
     let best = better(better(better(Best(a, vec4u()), b, 1u), c, 2u), d, 3u);
-    y[y_at / 4u + i] = best.value;
+    y[y_at / 4u + i] = vec4<y_type>(best.value);
     let bytes = best.position << vec4u(0u, 8u, 16u, 24u);
     positions[positions_at + i] = bytes.x | bytes.y | bytes.z | bytes.w;
 }

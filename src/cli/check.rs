@@ -1,6 +1,7 @@
 //! `frostline check`: whether this machine computes rightly. Its output is what a bug report should contain.
 
 use super::Shared;
+use super::options::precision::PrecisionArgs;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::shape::Shape;
@@ -15,6 +16,8 @@ pub struct Args {
     /// The ops over an input of this shape, batch first, such as 2x14x14x64, instead of their awkward ones
     #[arg(long, value_parser = shape, requires = "op")]
     pub shape: Option<Shape>,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// One JSON object instead of the table
     #[arg(long)]
     pub json: bool,
@@ -39,6 +42,9 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         None => check,
     };
     let device = Device::open(&shared.choice())?;
+    let precision = args.precision.precision;
+    precision.check(device.caps())?;
+    let check = check.over(precision);
     let bar = super::progress::steps(shared.quiet);
     let report = check.run(&device, |case| bar.set_message(case.to_owned()));
     bar.finish_and_clear();

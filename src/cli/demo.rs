@@ -10,6 +10,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::Shared;
+use super::options::precision::PrecisionArgs;
 use super::progress::bar;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
@@ -42,6 +43,8 @@ pub struct Args {
     /// Seed of initial values and order
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// Folder for the contact sheet
     #[arg(long, default_value = "runs/demo")]
     pub out: PathBuf,
@@ -99,9 +102,9 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let shared = &Shared { quiet: shared.quiet || args.json, ..shared.clone() };
     let demo = Demo::new(args, shared)?;
     interrupt::listen();
-    let mut store = Store::new(shared.open()?);
+    let mut store = args.precision.store(shared.open()?);
     let (pretrained, fine_tuned, judged) = demo.pretrained(&mut store)?;
-    let random = demo.random(&mut Store::new(store.device().clone()))?;
+    let random = demo.random(&mut args.precision.store(store.device().clone()))?;
     let sheet = demo.sheet(&judged)?;
     let (frozen, tuned) = (demo.explain(&Freeze::All)?, demo.explain(&block5())?);
     let outcome = Outcome {
@@ -242,6 +245,7 @@ impl Demo<'_> {
             batch: BATCH,
             rule: HEAD.rule(),
             memory: u64::MAX,
+            precision: self.args.precision.precision,
         })
     }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
+use super::options::precision::PrecisionArgs;
 use super::reporting::judged;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::class_names;
@@ -33,6 +34,8 @@ pub struct Args {
     /// Images per pass
     #[arg(long, default_value_t = 16)]
     pub batch: usize,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// Stop at the first unreadable image instead of skipping it
     #[arg(long)]
     pub strict: bool,
@@ -52,7 +55,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         checkpoint.network()?.check_classes(checkpoint.classes.len())?;
     }
     let split = Split::open_labelled(&folder, &checkpoint.classes)?;
-    let applied = apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
+    let pass = Pass { batch: args.batch, strict: args.strict, precision: args.precision };
+    let applied = apply(&args.checkpoint, split, pass, shared)?;
     let (found, loader) = (&applied.found, &applied.loader);
     let skipped = loader.unreadable();
     skipped.named.values().for_each(|what| eprintln!("skipped   {what}"));
@@ -86,6 +90,7 @@ fn write_page(
         Fact::new("data", folder.display().to_string()),
         Fact::new("model", model),
         Fact::new("unreadable images", loader.unreadable().count().to_string()),
+        Fact::new("precision", store.precision.name()),
         Fact::new("adapter", store.device().info().name.clone()),
         Fact::new("version", format!("Frostline {}", env!("CARGO_PKG_VERSION"))),
     ];
@@ -109,23 +114,34 @@ fn validation_part(data: &Path) -> PathBuf {
     known.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| data.to_path_buf())
 }
 
+/// How a checkpoint runs over images.
+#[derive(Clone, Copy)]
+pub struct Pass {
+    /// Images at a time.
+    pub batch: usize,
+    /// Stop at the first unreadable image.
+    pub strict: bool,
+    pub precision: PrecisionArgs,
+}
+
 /// Runs a checkpoint over labelled images.
 ///
 /// # Errors
 /// A damaged checkpoint, no readable image, or no adapter.
-pub fn apply(path: &Path, split: Split, batch: usize, strict: bool, shared: &Shared) -> Result<Applied> {
+pub fn apply(path: &Path, split: Split, pass: Pass, shared: &Shared) -> Result<Applied> {
+    let batch = pass.batch.max(1);
     let (checkpoint, mut source) = Checkpoint::open(path)?;
     let mut network = checkpoint.network()?;
     network.graph.set_trainable(|_| false);
-    let mut options = Options::square(checkpoint.architecture.input[0] as u32, batch.max(1));
-    (options.strict, options.decode.filter) = (strict, checkpoint.resize);
+    let mut options = Options::square(checkpoint.architecture.input[0] as u32, batch);
+    (options.strict, options.decode.filter) = (pass.strict, checkpoint.resize);
     let loader = Arc::new(Loader::new(split, options)?);
     let device = shared.open()?;
     let memory = shared.budget(&device);
-    let mut store = Store::new(device);
+    let mut store = pass.precision.store(device);
     checkpoint.load(&mut *source, &mut store)?;
     let samples = ImageSamples(loader.clone());
-    let found = evaluate(&network.graph, &mut store, &samples, batch.max(1), memory)?;
+    let found = evaluate(&network.graph, &mut store, &samples, batch, memory)?;
     Ok(Applied { found, loader, network, store })
 }
 

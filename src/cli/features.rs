@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Shared;
+use super::options::precision::PrecisionArgs;
 use super::options::weights::pretrained;
 use super::progress::bar;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;
 use crate::error::{Error, Result};
-use crate::graph::Store;
 use crate::graph::cut::split_after;
 use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
@@ -50,6 +50,8 @@ pub struct Args {
     /// Images per pass
     #[arg(long, default_value_t = 16)]
     pub batch: usize,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// Seed of random weights and of the split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -78,7 +80,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 
     let device = shared.open()?;
     let memory = shared.budget(&device);
-    let mut store = Store::new(device);
+    let mut store = args.precision.store(device);
     initialise(&network, weights.as_ref(), &mut store, Random::new(args.seed))?;
     let mut extractor = Extractor::new(&prefix, &name, &mut store, args.batch, memory)?;
     let load = |split: &Split| -> Result<Arc<Loader>> {

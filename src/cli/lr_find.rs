@@ -6,7 +6,6 @@ use super::Shared;
 use super::options::setup::SetupArgs;
 use super::progress::bar;
 use crate::error::{Error, Result};
-use crate::graph::Store;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
 use crate::train::features::file::FeatureFile;
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
@@ -48,7 +47,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let stage = Stage { freeze: args.setup.model.freeze()?, epochs: 1, rate: args.to_rate };
     run.stages = vec![stage.clone()];
     args.setup.batch.settle(&mut run, device.caps(), memory, shared)?;
-    let mut store = Store::new(device);
+    let mut store = args.setup.precision.store(device);
     run.place = Some(Place::of(&store, memory));
     setup::fill(&run, &mut store)?;
     interrupt::listen();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::options::model::ModelArgs;
+use super::options::precision::PrecisionArgs;
 use crate::error::Result;
 use crate::optim::Sgd;
 use crate::study::explain::{Explanation, Setting};
@@ -31,6 +32,8 @@ pub struct SettingArgs {
     /// Momentum of SGD; its state takes as much memory as the trained parameters
     #[arg(long, default_value_t = 0.9)]
     pub momentum: f32,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// One JSON object instead of text
     #[arg(long)]
     pub json: bool,
@@ -58,5 +61,6 @@ pub fn setting(args: &SettingArgs, memory: u64) -> Result<Setting> {
         batch: args.batch,
         rule: Arc::new(Sgd { momentum: args.momentum, ..Sgd::default() }),
         memory,
+        precision: args.precision.precision,
     })
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use super::Shared;
-use super::eval::{self, Applied};
+use super::eval::{self, Applied, Pass};
+use super::options::precision::PrecisionArgs;
 use crate::data::split::Split;
 use crate::error::Result;
 use crate::train::Checkpoint;
@@ -24,6 +25,8 @@ pub struct Args {
     /// Images per pass
     #[arg(long, default_value_t = 16)]
     pub batch: usize,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// Stop at the first unreadable image instead of skipping it
     #[arg(long)]
     pub strict: bool,
@@ -37,8 +40,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     // The graph computes a loss too; any class will do as its label.
     let split = Split::open_flat(&args.images)?;
     let split = Split::from_samples(split.samples().map(|sample| (sample.path, 0)));
-    let Applied { found, loader, .. } =
-        eval::apply(&args.checkpoint, split, args.batch, args.strict, shared)?;
+    let pass = Pass { batch: args.batch, strict: args.strict, precision: args.precision };
+    let Applied { found, loader, .. } = eval::apply(&args.checkpoint, split, pass, shared)?;
     let classes = &checkpoint.class_names();
     for (row, &index) in found.probabilities.chunks_exact(classes.len()).zip(&found.indices) {
         let path = loader.path(index);

@@ -6,7 +6,6 @@ use super::Shared;
 use super::options::setup::SetupArgs;
 use super::options::tune::TuneArgs;
 use crate::error::{Error, Result};
-use crate::graph::Store;
 use crate::optim;
 use crate::report;
 use crate::report::svg::standalone;
@@ -44,7 +43,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let graph = setup::graph(&run, &stage)?;
     let device = shared.open()?;
     let roofline = Roofline::measure(&device)?;
-    let mut store = Store::new(device.clone());
+    let mut store = args.setup.precision.store(device.clone());
     setup::fill(&run, &mut store)?;
     args.tune.apply(&graph, &mut store, shared)?;
     let rule = run.optimizer.rule();

@@ -132,10 +132,10 @@ fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
     let mut network = checkpoint.network()?;
     network.graph.set_trainable(|_| false);
     // The weights of the last epoch make room for those of the best.
-    let (device, choices) = (store.device().clone(), store.choices.clone());
+    let (device, choices, precision) = (store.device().clone(), store.choices.clone(), store.precision);
     drop(store);
     let mut store = Store::new(device);
-    store.choices = choices;
+    (store.choices, store.precision) = (choices, precision);
     checkpoint.load(&mut *source, &mut store)?;
     let samples = ImageSamples(loader.clone());
     let found = evaluate(&network.graph, &mut store, &samples, run.batch, run.memory())?;

@@ -41,7 +41,7 @@ pub struct Args {
     #[arg(
         long,
         value_name = "RUN",
-        conflicts_with_all = ["data", "preset", "scenario", "out", "overwrite", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "FittingArgs", "Ranges", "TuneArgs"]
+        conflicts_with_all = ["data", "preset", "scenario", "out", "overwrite", "SetupArgs", "ModelArgs", "WeightsArgs", "OptimizerArgs", "LossArgs", "PrecisionArgs", "FittingArgs", "Ranges", "TuneArgs"]
     )]
     pub resume: Option<PathBuf>,
     #[command(flatten)]
@@ -86,7 +86,7 @@ fn advised(args: &Args, data: &Path, shared: &Shared) -> Result<()> {
     let (run, images) = args.setup.run(data, shared)?;
     let device = shared.open()?;
     let memory = shared.budget(&device);
-    let advice = advise(&run, &images, &mut Store::new(device), memory)?;
+    let advice = advise(&run, &images, &mut args.setup.precision.store(device), memory)?;
     advice.reasons().iter().for_each(|reason| shared.say(format_args!("advice    {reason}")));
     let line = presets::with_scenario(std::env::args_os().collect(), advice.scenario);
     Cli::parse_from(presets::expand(line)).run()
@@ -127,7 +127,7 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, R
     let device = shared.open()?;
     let memory = shared.budget(&device);
     args.setup.batch.settle(&mut run, device.caps(), memory, shared)?;
-    let mut store = Store::new(device);
+    let mut store = args.setup.precision.store(device);
     let folder = RunFolder::begin(args.out.as_deref(), data, &run.architecture.model, args.overwrite)?;
     for stage in &run.stages {
         args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;

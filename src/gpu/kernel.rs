@@ -21,11 +21,13 @@ pub struct Kernel {
     pub entry: &'static str,
     pub pieces: Vec<Piece>,
     pub consts: Vec<(&'static str, u32)>,
+    /// Storage bindings whose floating-point elements are f16 in memory; all others are f32.
+    pub halves: Vec<&'static str>,
 }
 
 impl Kernel {
     pub fn new(file: &'static str, source: &'static str, entry: &'static str) -> Kernel {
-        Kernel { file, source, entry, pieces: Vec::new(), consts: Vec::new() }
+        Kernel { file, source, entry, pieces: Vec::new(), consts: Vec::new(), halves: Vec::new() }
     }
 
     pub fn with(mut self, name: &'static str, value: u32) -> Kernel {
@@ -43,7 +45,7 @@ impl Kernel {
         let sources = self.pieces.iter().map(|piece| piece.source).chain([self.source]);
         sources.flat_map(str::lines).filter_map(|line| {
             let (number, rest) = line.trim_start().strip_prefix("@group(0) @binding(")?.split_once(')')?;
-            // `var<storage, read> x: array<f32>;` or `var a: texture_storage_2d<rgba32float, read>;`
+            // `var<storage, read> x: array<x_type>;` or `var a: texture_storage_2d<rgba32float, read>;`
             let name = rest.split_once(':')?.0.rsplit([' ', '>']).next()?;
             Some((number.parse().ok()?, name))
         })
@@ -51,16 +53,24 @@ impl Kernel {
 
     /// The complete module: header, pieces, file.
     ///
-    /// Each storage binding gets a constant `<name>_at`, the index of the tensor's first word within its binding: 0 in a
-    /// program, `guard` where a trial has put guard words before it.
+    /// Each storage binding gets a constant `<name>_at`, the index of the tensor's first element within its binding: 0 in
+    /// a program, behind `guard` words where a trial has put guard words before it; and an alias `<name>_type`, what a
+    /// floating-point element is in memory. Kernels compute in f32.
     /// `immediates` says whether the parameter block is a push constant or a uniform.
     pub fn wgsl(&self, guard: u32, immediates: bool) -> String {
         let mut text = String::with_capacity(self.source.len() + 1024);
+        if !self.halves.is_empty() {
+            text.push_str("enable f16;\n"); // directives come before everything else
+        }
         for (name, value) in &self.consts {
             text.push_str(&format!("const {name}: u32 = {value}u;\n"));
         }
         for (_, name) in self.bindings() {
-            text.push_str(&format!("const {name}_at: u32 = {guard}u;\n"));
+            let (float, per_word) = if self.halves.contains(&name) { ("f16", 2) } else { ("f32", 1) };
+            text.push_str(&format!(
+                "const {name}_at: u32 = {}u;\nalias {name}_type = {float};\n",
+                guard * per_word
+            ));
         }
         if self.source.contains("struct P ") {
             text.push_str(if immediates {
@@ -77,13 +87,14 @@ impl Kernel {
     }
 }
 
-/// `conv2d_subgroup.forward[LANES=8]`
+/// `conv2d_subgroup.forward[LANES=8,y:f16]`
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.file, self.entry)?;
         let consts = self.consts.iter().map(|(name, value)| format!("{name}={value}"));
         let pieces = self.pieces.iter().map(|piece| piece.name.to_owned());
-        let all: Vec<String> = consts.chain(pieces).collect();
+        let halves = self.halves.iter().map(|name| format!("{name}:f16"));
+        let all: Vec<String> = consts.chain(pieces).chain(halves).collect();
         if !all.is_empty() {
             write!(f, "[{}]", all.join(","))?;
         }

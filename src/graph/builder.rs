@@ -1,7 +1,7 @@
 //! The graph: append-only, so that the order of indices is a topological order. Shapes are for one sample.
 
 use crate::error::{Error, Result};
-use crate::ops::{Dtype, OpRef, ParamSpec};
+use crate::ops::{Dtype, OpRef, ParamSpec, Precision};
 use crate::shape::Shape;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -139,6 +139,18 @@ impl Graph {
     /// The loss node, where the graph has one.
     pub fn loss(&self) -> Option<NodeId> {
         self.nodes.iter().position(|node| node.op.is_loss()).map(NodeId)
+    }
+
+    /// How a layer's output and its gradient, or the gradient of an input, are stored. What a loss reads is f32 whatever
+    /// the precision.
+    pub fn stored(&self, value: ValueId, training: bool, precision: Precision) -> Dtype {
+        let value = self.root(value, training);
+        let losses = self.nodes.iter().filter(|node| node.op.is_loss());
+        let is_logits = losses.flat_map(|node| &node.x).any(|&x| self.root(x, training) == value);
+        match self.values[value.0].node {
+            Some(node) if !is_logits => precision.output(&*self.nodes[node.0].op),
+            _ => Dtype::F32,
+        }
     }
 
     /// The value under which a view's data really lies.

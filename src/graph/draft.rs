@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::gpu::{Caps, Form};
-use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId, ValueId};
+use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId};
 use crate::graph::fuse::{Inside, fuse};
 use crate::graph::grad::Sweep;
 use crate::graph::role::{Owner, Role};
 use crate::graph::settings::Settings;
 use crate::graph::share::Shared;
-use crate::ops::{Access, Dtype, Live, Lowered, Operand, Rungs, Scratch, Site, Step, Word};
-use crate::optim::{self, Clip};
+use crate::ops::{Access, Dtype, Live, Lowered, Operand, Precision, Rungs, Scratch, Site, Step, Word};
+use crate::optim::{self, Clip, Scaling, scaling};
 use crate::shape::Shape;
 
 /// What a step does with what lies at its gradient destination.
@@ -38,6 +38,7 @@ pub struct DraftTensor {
     pub role: Role,
     pub bytes: u64,
     pub form: Form,
+    pub dtype: Dtype,
 }
 
 /// See the module's first line. `updates` holds the steps that run once per whole batch.
@@ -140,24 +141,35 @@ impl Drafter<'_> {
         let shapes = self.graph.x_shapes(node, self.n);
         let lowered = node.op.backward(&self.site(node, &shapes), &wants);
         self.block(Owner::Node(id), lowered, &shapes);
+        if self.scales_losses() && node.op.is_loss() {
+            self.block(Owner::Node(id), Scaling::default().scale(shapes[0], self.caps).into(), &shapes);
+        }
         for (param, _) in node.params.iter().zip(&wants.d_params).filter(|(_, wanted)| **wanted) {
             self.trained.push(*param);
-            if !self.clips_jointly() {
+            if !self.updates_wait() {
                 self.update(*param);
             }
         }
     }
 
-    /// The joint norm is known once the last gradient is there; every update waits for it.
-    fn clips_jointly(&self) -> bool {
+    /// Small gradients would become zero in half precision.
+    fn scales_losses(&self) -> bool {
+        self.settings.rule.is_some() && self.settings.precision == Precision::F16
+    }
+
+    /// A joint norm, and whether all gradients are finite, is known once the last one is there.
+    fn updates_wait(&self) -> bool {
         let clip = self.settings.rule.as_ref().and_then(|rule| rule.common().clip);
-        matches!(clip, Some(Clip::GlobalNorm(_)))
+        self.scales_losses() || matches!(clip, Some(Clip::GlobalNorm(_)))
     }
 
     fn late_updates(&mut self) {
-        let Some(rule) = self.settings.rule.clone().filter(|_| self.clips_jointly()) else { return };
+        let Some(rule) = self.settings.rule.clone().filter(|_| self.updates_wait()) else { return };
         let trained = self.trained.clone();
         let shapes: Vec<Shape> = trained.iter().map(|p| self.graph.params[p.0].spec.shape).collect();
+        if self.scales_losses() {
+            self.block(Owner::Trained, Scaling::default().unscale(&shapes, self.caps), &[]);
+        }
         self.block(Owner::Trained, optim::before(rule.as_ref(), &shapes, self.caps), &[]);
         trained.into_iter().for_each(|param| self.update(param));
     }
@@ -166,6 +178,9 @@ impl Drafter<'_> {
         let Some(rule) = &self.settings.rule else { return };
         let Param { spec, rate, .. } = &self.graph.params[param.0];
         let mut lowered = optim::update(rule.as_ref(), spec.shape, self.caps);
+        if self.scales_losses() {
+            lowered = scaling::only_if_it_counts(rule.as_ref(), lowered);
+        }
         for word in lowered.steps.iter_mut().flat_map(|step| &mut step.words) {
             if *word == Word::Live(Live::LearningRate) && *rate != 1.0 {
                 *word = Word::Scaled(Live::LearningRate, *rate);
@@ -184,6 +199,7 @@ impl Drafter<'_> {
             training: self.settings.training,
             trains: self.settings.training && self.graph.trains(node),
             layer: layer_key(&node.name),
+            precision: self.settings.precision,
         };
         site.rungs = self.settings.choices.rungs(&*node.op, &site);
         site
@@ -207,6 +223,7 @@ impl Drafter<'_> {
                     writes.push(role);
                 }
             }
+            let step = step.over(tensors.iter().map(|&t| self.draft.tensors[t].dtype));
             let at_end = !matches!(owner, Owner::Node(_)) && self.settings.updates_at_end;
             let steps = if at_end { &mut self.draft.updates } else { &mut self.draft.body };
             steps.push(PlannedStep { owner, step, tensors, add });
@@ -226,6 +243,7 @@ impl Drafter<'_> {
     fn role(&self, owner: Owner, operand: Operand) -> Role {
         let node = match (owner, operand) {
             (_, Operand::Scratch(i)) => return Role::Scratch(self.lowerings, i),
+            (_, Operand::Scaling) => return Role::Scaling,
             (Owner::Param(param), Operand::State(i)) => return Role::State(param, i),
             (Owner::Param(param), Operand::DParam(_)) => return Role::ParamGradient(param),
             (Owner::Param(param), _) => return Role::Param(param),
@@ -246,7 +264,9 @@ impl Drafter<'_> {
             Operand::DX(i) => Role::Gradient(root(node.x[i])),
             Operand::Param(i) => Role::Param(node.params[i]),
             Operand::DParam(i) => Role::ParamGradient(node.params[i]),
-            Operand::Scratch(_) | Operand::State(_) => unreachable!("handled above or never lowered"),
+            Operand::Scratch(_) | Operand::Scaling | Operand::State(_) => {
+                unreachable!("handled above or never lowered")
+            }
         }
     }
 
@@ -254,25 +274,30 @@ impl Drafter<'_> {
         if let Some(&known) = self.index.get(&role) {
             return known;
         }
-        let bytes = form.round_up(self.bytes(role, shapes, scratch));
-        self.draft.tensors.push(DraftTensor { role, bytes, form });
+        let (dtype, bytes) = self.stored(role, shapes, scratch);
+        self.draft.tensors.push(DraftTensor { role, bytes: form.round_up(bytes), form, dtype });
         self.index.insert(role, self.draft.tensors.len() - 1);
         self.draft.tensors.len() - 1
     }
 
-    fn bytes(&self, role: Role, shapes: &[Shape], scratch: &[Scratch]) -> u64 {
-        let value = |v: ValueId| self.graph.values[v.0].dtype.bytes(self.graph.shape(v, self.n).numel());
+    /// How a tensor is stored, and its bytes.
+    fn stored(&self, role: Role, shapes: &[Shape], scratch: &[Scratch]) -> (Dtype, u64) {
+        let of = |dtype: Dtype, shape: Shape| (dtype, dtype.bytes(shape.numel()));
         match role {
-            Role::Input(v) | Role::Activation(v) => value(v),
-            Role::Gradient(v) => Dtype::F32.bytes(self.graph.shape(v, self.n).numel()),
+            Role::Input(v) => of(self.graph.values[v.0].dtype, self.graph.shape(v, self.n)),
+            Role::Activation(v) | Role::Gradient(v) => {
+                let Settings { training, precision, .. } = *self.settings;
+                of(self.graph.stored(v, training, precision), self.graph.shape(v, self.n))
+            }
             Role::Aux(node) => {
                 let aux = self.graph.nodes[node.0].op.aux(shapes);
-                aux.map_or(0, |(shape, dtype)| dtype.bytes(shape.numel()))
+                aux.map_or((Dtype::F32, 0), |(shape, dtype)| of(dtype, shape))
             }
             Role::Param(p) | Role::ParamGradient(p) | Role::State(p, _) => {
-                Dtype::F32.bytes(self.graph.params[p.0].spec.shape.numel())
+                of(Dtype::F32, self.graph.params[p.0].spec.shape)
             }
-            Role::Scratch(_, i) => scratch[i].bytes,
+            Role::Scaling => of(Dtype::F32, Shape::new(&[scaling::NUMBERS])),
+            Role::Scratch(_, i) => (scratch[i].dtype, scratch[i].bytes),
         }
     }
 }

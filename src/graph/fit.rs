@@ -17,16 +17,15 @@ pub fn fit(graph: &Graph, caps: &Caps, settings: Settings, memory: u64) -> Resul
     Search { graph, caps, memory, held: &|plan| plan.memory().total() }.fit(settings)
 }
 
-/// As [`fit`], on the rungs that `store` chose, for a device that holds something already: `memory` bounds all its bytes
-/// once the plan is bound to it.
+/// As [`fit`], on the kernels and in the precision of `store`, for a device that holds something already: `memory` bounds
+/// all its bytes once the plan is bound to it.
 ///
 /// # Errors
 /// As [`fit`].
 pub fn fit_beside(graph: &Graph, store: &Store, settings: Settings, memory: u64) -> Result<Plan> {
     let device = store.device();
     let held = |plan: &Plan| device.live_bytes() + program::allocates(graph, plan, store);
-    let settings = Settings { choices: store.choices.clone(), ..settings };
-    Search { graph, caps: device.caps(), memory, held: &held }.fit(settings)
+    Search { graph, caps: device.caps(), memory, held: &held }.fit(store.settings(settings))
 }
 
 /// The plan of the most samples, `settings.batch` at most, that fit in one pass.

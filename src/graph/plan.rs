@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Caps, Form};
+use crate::gpu::{Caps, Dtype, Form};
 use crate::graph::builder::{Graph, Node};
 use crate::graph::draft::{Draft, DraftTensor, PlannedStep};
 use crate::graph::fuse::Inside;
@@ -26,6 +26,7 @@ pub struct Tensor {
     pub role: Role,
     pub bytes: u64,
     pub form: Form,
+    pub dtype: Dtype,
     pub place: Place,
     /// Written by the prologue and never again.
     pub constant: bool,
@@ -71,9 +72,10 @@ impl Memory {
 
 impl Plan {
     /// # Errors
-    /// A tensor that no binding or buffer of this adapter can hold, or micro-batches where a layer that trains needs the
-    /// whole batch; the message names the cure.
+    /// A tensor that no binding or buffer of this adapter can hold, a precision that it lacks, or micro-batches where a
+    /// layer that trains needs the whole batch; the message names the cure.
     pub fn new(graph: &Graph, caps: &Caps, settings: Settings) -> Result<Plan> {
+        settings.precision.check(caps)?;
         let draft = Draft::new(graph, caps, &settings, settings.batch);
         check_limits(graph, caps, &settings, &draft)?;
         check_whole(graph, &settings)?;
@@ -84,6 +86,7 @@ impl Plan {
             role: t.role,
             bytes: t.bytes,
             form: t.form,
+            dtype: t.dtype,
             place,
             constant,
         });
@@ -113,7 +116,7 @@ impl Plan {
         for tensor in self.tensors.iter().filter(|t| t.place == Place::Own) {
             let group = match tensor.role {
                 Role::Param(_) => &mut memory.parameters,
-                Role::State(..) => &mut memory.optimizer_state,
+                Role::State(..) | Role::Scaling => &mut memory.optimizer_state,
                 Role::Input(_) => &mut memory.inputs,
                 _ => &mut memory.constants,
             };
@@ -190,7 +193,7 @@ fn place(
     let mut places = vec![Place::Own; tensors.len()];
     let (mut pooled, mut lifetimes) = (Vec::new(), Vec::new());
     for (id, tensor) in tensors.iter().enumerate() {
-        let own = matches!(tensor.role, Role::Input(_) | Role::Param(_) | Role::State(..));
+        let own = matches!(tensor.role, Role::Input(_) | Role::Param(_) | Role::State(..) | Role::Scaling);
         if own || constant[id] {
             continue;
         }
@@ -278,6 +281,7 @@ pub fn describe(graph: &Graph, role: Role, n: usize) -> String {
         Role::Param(p) => format!("{} ({})", graph.params[p.0].name, graph.params[p.0].spec.shape),
         Role::ParamGradient(p) => format!("gradient of {}", graph.params[p.0].name),
         Role::State(p, i) => format!("optimizer state {i} of {}", graph.params[p.0].name),
+        Role::Scaling => "what loss scaling keeps".to_owned(),
         Role::Scratch(..) => "scratch memory".to_owned(),
     }
 }

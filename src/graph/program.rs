@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+
 use crate::error::Result;
 use crate::gpu::launch::Bound;
 use crate::gpu::pipeline::Build;
-use crate::gpu::{Buffer, Device, Launch, Pipeline};
+use crate::gpu::{Buffer, Device, Dtype, Launch, Pipeline};
 use crate::graph::builder::{Graph, ValueId};
 use crate::graph::draft::{Add, PlannedStep};
 use crate::graph::plan::{Place, Plan};
 use crate::graph::role::Role;
-use crate::graph::store::{Store, state_name};
+use crate::graph::store::{LOSS_SCALE, Store, state_name};
 use crate::graph::watch::{Timed, Watch};
 use crate::ops::{Access, Now, Operand};
 
@@ -173,7 +176,7 @@ impl Program {
         self.plan.tensor(role).map(|id| &*self.buffers[id])
     }
 
-    /// Reads the first `elements` f32 of a tensor, after everything submitted so far.
+    /// Reads the first `elements` floats of a tensor, after everything submitted so far.
     ///
     /// # Errors
     /// The device is lost.
@@ -181,9 +184,15 @@ impl Program {
     /// # Panics
     /// The plan has no such tensor.
     pub fn read(&self, role: Role, elements: u64) -> Result<Vec<f32>> {
-        let buffer = self.buffer(role).expect("a tensor of this plan");
+        let id = self.plan.tensor(role).expect("a tensor of this plan");
         let mut values = vec![0f32; elements as usize];
-        self.device.download_into(buffer, 0, bytemuck::cast_slice_mut(&mut values))?;
+        if self.plan.tensors[id].dtype == Dtype::F16 {
+            let mut halves = vec![f16::ZERO; elements as usize];
+            self.device.download_into(&self.buffers[id], 0, bytemuck::cast_slice_mut(&mut halves))?;
+            halves.convert_to_f32_slice(&mut values);
+        } else {
+            self.device.download_into(&self.buffers[id], 0, bytemuck::cast_slice_mut(&mut values))?;
+        }
         Ok(values)
     }
 }
@@ -208,6 +217,7 @@ fn own_name(graph: &Graph, plan: &Plan, id: usize) -> Option<String> {
     match plan.tensors[id].role {
         Role::Param(p) => Some(graph.params[p.0].name.clone()),
         Role::State(p, i) => Some(state_name(&graph.params[p.0].name, i)),
+        Role::Scaling => Some(state_name(LOSS_SCALE, 0)),
         Role::Input(_) => None,
         _ => Some(constant_name(graph, plan, id)),
     }

@@ -12,6 +12,8 @@ pub enum Role {
     Param(ParamId),
     ParamGradient(ParamId),
     State(ParamId, usize),
+    /// What loss scaling keeps from step to step.
+    Scaling,
     /// (lowering, index within it)
     Scratch(usize, usize),
 }

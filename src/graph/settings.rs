@@ -2,6 +2,7 @@
 
 use crate::graph::choices::Choices;
 use crate::graph::role::Role;
+use crate::ops::Precision;
 use crate::optim::RuleRef;
 
 /// What to plan for.
@@ -16,6 +17,8 @@ pub struct Settings {
     pub updates_at_end: bool,
     /// Results that must survive the pass.
     pub outputs: Vec<Role>,
+    /// What activations and their gradients are stored as.
+    pub precision: Precision,
     /// Rungs to use instead of the ops' defaults.
     pub choices: Choices,
 }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Weak};
 use crate::error::{Error, Result};
 use crate::gpu::{Buffer, Device, Form};
 use crate::graph::choices::Choices;
+use crate::graph::settings::Settings;
+use crate::ops::Precision;
 
 /// Named device tensors. Programs for training, evaluation and prediction over one store see the same weights, and run
 /// on the same choice of kernels.
@@ -14,6 +16,8 @@ pub struct Store {
     device: Arc<Device>,
     /// Rungs for programs over this store, instead of the ops' defaults: what tuning found, or a receipt says.
     pub choices: Choices,
+    /// How their activations are stored.
+    pub precision: Precision,
     buffers: HashMap<String, Arc<Buffer>>,
     constants: HashMap<String, Weak<Buffer>>,
 }
@@ -21,7 +25,12 @@ pub struct Store {
 impl Store {
     pub fn new(device: Arc<Device>) -> Store {
         let (buffers, constants) = Default::default();
-        Store { device, choices: Choices::default(), buffers, constants }
+        Store { device, choices: Choices::default(), precision: Precision::default(), buffers, constants }
+    }
+
+    /// `settings` on the kernels and in the precision of this store.
+    pub fn settings(&self, settings: Settings) -> Settings {
+        Settings { choices: self.choices.clone(), precision: self.precision, ..settings }
     }
 
     pub fn device(&self) -> &Arc<Device> {
@@ -87,6 +96,9 @@ impl Store {
         self.buffers.retain(|name, _| !drop(name));
     }
 }
+
+/// The name whose state is what loss scaling keeps.
+pub const LOSS_SCALE: &str = "loss_scale";
 
 /// The name under which the i-th optimizer state of `param` is kept.
 pub fn state_name(param: &str, i: usize) -> String {

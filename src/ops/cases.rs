@@ -2,12 +2,13 @@
 
 use std::collections::HashSet;
 
+use half::f16;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use crate::gpu::Caps;
 use crate::ops::reference::{Array, Given};
-use crate::ops::{Dtype, Initial, Now, OpRef, ParamSpec, Rungs, Site, Wants};
+use crate::ops::{Dtype, Initial, Now, OpRef, Operand, ParamSpec, Precision, Rungs, Site, Wants};
 use crate::ops::{
     affine_warp, batch_norm, colour_jitter, conv2d, dense, dropout, flatten, global_average_pool, max_pool2d,
     mix, preprocess, random_erasing, score, softmax_cross_entropy,
@@ -24,6 +25,7 @@ pub struct Case {
     pub x: Vec<Shape>,
     /// Whether its parameters are being trained; otherwise they are frozen.
     pub trains: bool,
+    pub precision: Precision,
 }
 
 /// Random inputs, parameters and an incoming gradient for one case.
@@ -37,7 +39,7 @@ pub struct Inputs {
 impl Case {
     pub fn new(op: impl crate::ops::Op + 'static, x: &[&[usize]]) -> Case {
         let x = x.iter().map(|dims| Shape::new(dims)).collect();
-        Case { op: std::sync::Arc::new(op), x, trains: true }
+        Case { op: std::sync::Arc::new(op), x, trains: true, precision: Precision::F32 }
     }
 
     /// The same with frozen parameters.
@@ -45,12 +47,36 @@ impl Case {
         Case { trains: false, ..self }
     }
 
+    /// The same case over tensors of this precision.
+    pub fn at(self, precision: Precision) -> Case {
+        Case { precision, ..self }
+    }
+
+    /// What a tensor of this case is stored as; in a graph an input may also be f32.
+    ///
+    /// # Panics
+    /// The op has no auxiliary result.
+    pub fn dtype(&self, operand: Operand) -> Dtype {
+        let output = self.precision.output(&*self.op);
+        match operand {
+            Operand::X(i) if !self.op.differentiable(i) => self.op.input_dtype(i),
+            Operand::X(_) | Operand::DX(_) | Operand::Y | Operand::DY => output,
+            Operand::Aux => self.op.aux(&self.x).expect("an op with an auxiliary result").1,
+            Operand::Param(_)
+            | Operand::DParam(_)
+            | Operand::State(_)
+            | Operand::Scratch(_)
+            | Operand::Scaling => Dtype::F32,
+        }
+    }
+
     /// `conv2d 2x7x5x3 3x3x3x64`
     pub fn name(&self) -> String {
         let params = self.op.params(&self.x);
         let shapes = self.x.iter().chain(params.iter().map(|p| &p.shape)).map(Shape::to_string);
         let frozen = if self.trains { "" } else { " frozen" };
-        format!("{} {}{frozen}", self.op.kind(), shapes.collect::<Vec<_>>().join(" "))
+        let name = format!("{} {}{frozen}", self.op.kind(), shapes.collect::<Vec<_>>().join(" "));
+        if self.precision == Precision::F32 { name } else { format!("{name} {}", self.precision.name()) }
     }
 
     /// # Panics
@@ -61,8 +87,9 @@ impl Case {
 
     /// Where this case is lowered for training.
     pub fn site<'a>(&'a self, caps: &'a Caps, rungs: Rungs) -> Site<'a> {
-        let (x, y, trains) = (&self.x, self.y(), self.trains);
-        Site { x, y, caps, rungs, training: true, trains, layer: LAYER }
+        let Case { x, trains, precision, .. } = self;
+        let (y, trains, precision) = (self.y(), *trains, *precision);
+        Site { x, y, caps, rungs, training: true, trains, layer: LAYER, precision }
     }
 
     /// What the references look at.
@@ -89,15 +116,15 @@ impl Case {
         Case { x: self.x.iter().map(shrink).collect(), ..self.clone() }
     }
 
-    /// The same numbers for the same seed, each exactly representable in f32.
+    /// The same numbers for the same seed, each exactly representable as it is stored.
     pub fn inputs(&self, seed: u64) -> Inputs {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let classes = self.x[0].last() as u32;
         let x = self.x.iter().enumerate();
-        let x = x.map(|(i, &shape)| random(&mut rng, shape, self.op.input_dtype(i), classes)).collect();
+        let x = x.map(|(i, &shape)| random(&mut rng, shape, self.dtype(Operand::X(i)), classes)).collect();
         let params = self.op.params(&self.x);
         let params = params.iter().map(|p| parameter(&mut rng, p)).collect();
-        let d_y = random(&mut rng, self.y(), Dtype::F32, 0);
+        let d_y = random(&mut rng, self.y(), self.dtype(Operand::DY), 0);
         let samples = self.x[0].dims()[0] as f32;
         let now =
             Now { seed: 7, iteration: 3, first_sample: 5, loss_scale: 1.0 / samples, learning_rate: 0.125 };
@@ -108,6 +135,7 @@ impl Case {
 fn random(rng: &mut ChaCha8Rng, shape: Shape, dtype: Dtype, classes: u32) -> Array {
     let mut one = || match dtype {
         Dtype::F32 => f64::from(rng.random_range(-1.0f32..1.0)),
+        Dtype::F16 => f64::from(f16::from_f32(rng.random_range(-1.0f32..1.0))),
         Dtype::U32 => f64::from(rng.random_range(0..classes)),
         Dtype::U8 => f64::from(rng.random::<u8>()),
     };

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
+use half::f16;
+
 use crate::error::Result;
 use crate::gpu::launch::Launch;
 use crate::gpu::pipeline::Build;
@@ -88,6 +90,8 @@ impl<'a> Guarded<'a> {
     }
 
     fn launch(&self, step: &Step, now: &Now, accumulate: bool) -> Result<Launch> {
+        let dtypes = step.bindings.iter().map(|binding| self.tensors[&binding.operand].dtype);
+        let step = &step.clone().over(dtypes);
         let (kernel, checked) = self.kernel(&step.kernel);
         let build = Build { guard: GUARD, checked };
         let pipeline = self.device.pipeline(&kernel, &step.slots(), build)?;
@@ -116,7 +120,8 @@ impl<'a> Guarded<'a> {
     /// Texels have no guards: only kernels touch them, and what lies outside reads as zero.
     fn place_scratch(&mut self, operand: Operand, scratch: Scratch) -> Result<()> {
         if scratch.form == Form::Words {
-            return self.place(operand, Shape::new(&[scratch.bytes as usize / 4]), Dtype::F32, None);
+            let elements = scratch.bytes * 2 / scratch.dtype.bytes(2);
+            return self.place(operand, Shape::new(&[elements as usize]), scratch.dtype, None);
         }
         let buffer = self.device.memory("trial", scratch.bytes, Form::Texels)?;
         let tensor = Tensor { buffer, elements: 0, dtype: Dtype::F32, form: Form::Texels };
@@ -148,7 +153,7 @@ impl<'a> Guarded<'a> {
         Ok(())
     }
 
-    /// The values of an f32 tensor, and how many of its guard words changed.
+    /// The values of an f32 or f16 tensor, and how many of its guard words changed.
     ///
     /// # Errors
     /// The device is lost.
@@ -159,7 +164,14 @@ impl<'a> Guarded<'a> {
         let end = GUARD as usize + (tensor.dtype.bytes(tensor.elements) / 4) as usize;
         let guards = words[..GUARD as usize].iter().chain(&words[end..]);
         let broken = guards.filter(|&&word| word != POISON).count();
-        let values = words[GUARD as usize..end].iter().map(|&word| f32::from_bits(word)).collect();
+        let inside = &words[GUARD as usize..end];
+        let values = match tensor.dtype {
+            Dtype::F16 => {
+                let halves: &[f16] = bytemuck::cast_slice(inside);
+                halves[..tensor.elements as usize].iter().map(|half| half.to_f32()).collect()
+            }
+            _ => inside.iter().map(|&word| f32::from_bits(word)).collect(),
+        };
         Ok((values, broken))
     }
 
@@ -190,6 +202,11 @@ impl<'a> Guarded<'a> {
 fn encode(array: &Array, dtype: Dtype) -> Vec<u32> {
     match dtype {
         Dtype::F32 => array.data.iter().map(|&v| (v as f32).to_bits()).collect(),
+        Dtype::F16 => {
+            let mut halves: Vec<f16> = array.data.iter().map(|&v| f16::from_f64(v)).collect();
+            halves.resize(halves.len().next_multiple_of(2), f16::NAN);
+            bytemuck::pod_collect_to_vec(&halves)
+        }
         Dtype::U32 => array.data.iter().map(|&v| v as u32).collect(),
         Dtype::U8 => {
             let mut bytes: Vec<u8> = array.data.iter().map(|&v| v as u8).collect();

@@ -22,6 +22,7 @@ pub mod guarded;
 pub mod max_pool2d;
 pub mod mix;
 pub mod pieces;
+pub mod precision;
 pub mod preprocess;
 pub mod random;
 pub mod random_erasing;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 use crate::gpu::{Caps, Form};
 use crate::shape::Shape;
 
+pub use crate::gpu::Dtype;
 pub use affine_warp::{AffineWarp, FillMode};
 pub use batch_norm::BatchNorm;
 pub use cases::Case;
@@ -47,32 +49,13 @@ pub use flatten::Flatten;
 pub use global_average_pool::GlobalAveragePool;
 pub use max_pool2d::MaxPool2d;
 pub use mix::Mix;
+pub use precision::Precision;
 pub use preprocess::Preprocess;
 pub use random_erasing::RandomErasing;
 pub use reference::{Array, Given, Gradients};
 pub use score::Score;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
 pub use step::{Access, Live, Now, Operand, Part, Step, Word};
-
-/// How the elements of a tensor are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dtype {
-    F32,
-    /// Class ids.
-    U32,
-    /// Pixels and pool positions, four to a word.
-    U8,
-}
-
-impl Dtype {
-    /// Bytes of `elements` elements, in whole words.
-    pub fn bytes(self, elements: u64) -> u64 {
-        match self {
-            Dtype::F32 | Dtype::U32 => elements.saturating_mul(4),
-            Dtype::U8 => elements.next_multiple_of(4),
-        }
-    }
-}
 
 /// A variant of a kernel; the rungs of the ladder from readable to fast.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -164,6 +147,7 @@ pub struct Site<'a> {
     pub trains: bool,
     /// A number that differs from layer to layer, for random numbers.
     pub layer: u32,
+    pub precision: Precision,
 }
 
 /// Which gradients somebody needs. What nobody needs is `false` here and no step may write it.
@@ -184,6 +168,7 @@ impl Wants {
 pub struct Scratch {
     pub bytes: u64,
     pub form: Form,
+    pub dtype: Dtype,
 }
 
 /// The steps of one lowering and their scratch tensors.
@@ -211,13 +196,18 @@ impl Lowered {
 
     /// Asks for `elements` f32 that live within this lowering only.
     pub fn scratch(&mut self, elements: u64) -> Operand {
-        self.scratch.push(Scratch { bytes: Dtype::F32.bytes(elements), form: Form::Words });
+        self.scratch_of(Dtype::F32, elements)
+    }
+
+    /// As [`Lowered::scratch`], of another type.
+    pub fn scratch_of(&mut self, dtype: Dtype, elements: u64) -> Operand {
+        self.scratch.push(Scratch { bytes: dtype.bytes(elements), form: Form::Words, dtype });
         Operand::Scratch(self.scratch.len() - 1)
     }
 
     /// Asks for `count` vec4f in a storage texture that live within this lowering only.
     pub fn texels(&mut self, count: u64) -> Operand {
-        self.scratch.push(Scratch { bytes: count * 16, form: Form::Texels });
+        self.scratch.push(Scratch { bytes: count * 16, form: Form::Texels, dtype: Dtype::F32 });
         Operand::Scratch(self.scratch.len() - 1)
     }
 }

@@ -16,6 +16,11 @@ piece!(
     INDEX,
     "index"
 );
+piece!(
+    "`flat_index` beyond everything in a step that does not count; see `optim/scaling.rs`.",
+    INDEX_OF_STEPS_THAT_COUNT,
+    "index_of_steps_that_count"
+);
 piece!("`pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::random`].", RANDOM, "random");
 piece!("`clipped`, `decayed`: what every update rule does before its own formula.", UPDATE, "update");
 piece!("`strip`: four channels of a chunk of rows.", STRIP, "strip");

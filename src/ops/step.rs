@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::gpu::pipeline::Slot;
-use crate::gpu::{Form, Kernel};
+use crate::gpu::{Dtype, Form, Kernel, Piece};
 
 /// A tensor as an op names it; the plan turns it into a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +22,8 @@ pub enum Operand {
     DParam(usize),
     /// Optimizer state.
     State(usize),
+    /// What loss scaling keeps; see `optim/scaling.rs`.
+    Scaling,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -202,6 +204,17 @@ impl Step {
         self
     }
 
+    pub fn words(mut self, words: impl IntoIterator<Item = Word>) -> Step {
+        self.words.extend(words);
+        self
+    }
+
+    /// The same step with another piece in the place of `piece`.
+    pub fn exchanged(mut self, piece: Piece, other: Piece) -> Step {
+        self.kernel.pieces.iter_mut().filter(|known| **known == piece).for_each(|known| *known = other);
+        self
+    }
+
     pub fn groups(mut self, groups: [u32; 3]) -> Step {
         self.groups = groups;
         self
@@ -209,6 +222,13 @@ impl Step {
 
     pub fn flops(mut self, flops: u64) -> Step {
         self.flops = flops;
+        self
+    }
+
+    /// The same step over tensors of these types, one for each binding.
+    pub fn over(mut self, dtypes: impl Iterator<Item = Dtype>) -> Step {
+        let halves = self.bindings.iter().zip(dtypes).filter(|(_, dtype)| *dtype == Dtype::F16);
+        self.kernel.halves = halves.map(|(binding, _)| binding.name).collect();
         self
     }
 

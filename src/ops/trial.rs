@@ -25,15 +25,15 @@ impl<'a> Trial<'a> {
         let site = case.site(device.caps(), rungs);
         let mut guarded = Guarded::new(device);
         for (i, x) in inputs.x.iter().enumerate() {
-            guarded.place(Operand::X(i), x.shape, case.op.input_dtype(i), Some(x))?;
-            guarded.place(Operand::DX(i), x.shape, Dtype::F32, None)?;
+            guarded.place(Operand::X(i), x.shape, case.dtype(Operand::X(i)), Some(x))?;
+            guarded.place(Operand::DX(i), x.shape, case.dtype(Operand::DX(i)), None)?;
         }
         for (i, param) in inputs.params.iter().enumerate() {
             guarded.place(Operand::Param(i), param.shape, Dtype::F32, Some(param))?;
             guarded.place(Operand::DParam(i), param.shape, Dtype::F32, None)?;
         }
-        guarded.place(Operand::Y, site.y, Dtype::F32, None)?;
-        guarded.place(Operand::DY, site.y, Dtype::F32, Some(&inputs.d_y))?;
+        guarded.place(Operand::Y, site.y, case.dtype(Operand::Y), None)?;
+        guarded.place(Operand::DY, site.y, case.dtype(Operand::DY), Some(&inputs.d_y))?;
         if let Some((shape, dtype)) = case.op.aux(&case.x) {
             guarded.place(Operand::Aux, shape, dtype, None)?;
         }
@@ -137,13 +137,21 @@ pub fn ladder(case: &Case, caps: &Caps) -> Vec<(Rung, Rungs)> {
     all.into_iter().map(|rung| (rung, choose(rung))).collect()
 }
 
-/// Largest relative distance from the reference, three times and more what was measured: 3e-7 for sums of products,
-/// 1.4e-7 for the others, and nothing for a pool, which only copies and adds. Winograd's transforms add and subtract
-/// what nearly cancels (Lavin and Gray 2015, section 6): 2.3e-6.
-pub fn tolerance(kind: &str, rungs: Rungs) -> f64 {
-    match kind {
+/// Rounding to f16 moves a value by at most this share of it.
+const HALF: f64 = 1.0 / 2048.0;
+
+/// Largest relative distance of `operand` from the reference, three times and more what was measured: 3e-7 for sums of
+/// products, 1.4e-7 for the others, and nothing for a pool, which only copies and adds. Winograd's transforms add and
+/// subtract what nearly cancels (Lavin and Gray 2015, section 6): 2.3e-6. What is stored as f16 is rounded once, and once
+/// more where a gradient of half the size lies there already.
+pub fn tolerance(case: &Case, rungs: Rungs, operand: Operand) -> f64 {
+    let computed = match case.op.kind() {
         "max_pool2d" => 1e-7,
         _ if rungs.any(|rung| matches!(rung, Rung::Winograd4 | Rung::Winograd4Tiled)) => 4e-6,
         _ => 1e-6,
+    };
+    match case.dtype(operand) {
+        Dtype::F16 => computed + 1.5 * HALF,
+        _ => computed,
     }
 }

@@ -6,7 +6,7 @@ use crate::gpu::{Caps, Kernel};
 use crate::ops::pieces::INDEX;
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Lowered, Operand, Part, Step, Word};
-use crate::optim::flat::windows;
+use crate::optim::flat::{shares, windows};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/clip.wgsl");
@@ -29,11 +29,6 @@ impl Clip {
         limit
     }
 }
-
-/// Workgroups that share the sum of one tensor, at most: enough to fill a GPU, few enough for one more workgroup to add.
-const MOST_PARTS: u64 = 256;
-/// Elements below which another workgroup is not worth its partial sum.
-const LEAST_SHARE: u64 = 4096;
 
 /// Scales `DParam` 0, 1, ... of these shapes in place so that their joint norm is at most `limit`, which is positive.
 /// Keras' `clipnorm` is this for one tensor at a time, `global_clipnorm` for all of them at once.
@@ -91,7 +86,7 @@ fn step(entry: &'static str) -> Step {
 
 impl Piece {
     fn parts(&self) -> u64 {
-        (self.elements.end - self.elements.start).div_ceil(LEAST_SHARE).min(MOST_PARTS)
+        shares(&self.elements)
     }
 
     fn count(&self) -> u64 {

@@ -63,6 +63,17 @@ pub(super) fn windows(elements: u64, caps: &Caps) -> Vec<Range<u64>> {
     starts.map(|start| start..(start + most).min(elements)).collect()
 }
 
+/// Workgroups that share the reduction of one window, at most: enough to fill a GPU, few enough for one more workgroup to
+/// join.
+const MOST_SHARES: u64 = 256;
+/// Elements below which another workgroup is not worth its partial result.
+const LEAST_SHARE: u64 = 4096;
+
+/// Workgroups that reduce a window of elements.
+pub(super) fn shares(window: &Range<u64>) -> u64 {
+    (window.end - window.start).div_ceil(LEAST_SHARE).min(MOST_SHARES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ pub mod clip;
 mod flat;
 pub mod keras;
 pub mod rmsprop;
+pub mod scaling;
 pub mod sgd;
 pub mod trial;
 
@@ -51,6 +52,7 @@ pub use average::Ema;
 pub use choice::Optimizer;
 pub use clip::Clip;
 pub use rmsprop::RmsProp;
+pub use scaling::Scaling;
 pub use sgd::Sgd;
 
 /// What happens around every rule's own formula: the gradient is clipped, the weight decays, then the rule, then the

@@ -76,6 +76,7 @@ fn explain(run: &Run, stage: &Stage) -> Result<Explanation> {
         batch: run.batch,
         rule: run.optimizer.rule(),
         memory: run.memory(),
+        precision: run.precision,
     })
 }
 
@@ -158,6 +159,7 @@ fn receipt(run: &Run) -> Vec<Fact> {
     let mut facts = vec![
         Fact::new("version", format!("Frostline {}", run.version)),
         Fact::new("seed", run.seed.to_string()),
+        Fact::new("precision", run.precision.name()),
         Fact::new("first weights", start(&run.start)),
     ];
     if let Some(place) = &run.place {

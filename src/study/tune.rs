@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::gpu::{Class, Device, Form, Launch};
 use crate::graph::{Choices, Graph, Node, Sweep, choices};
-use crate::ops::{Case, Lowered, Part, Rung, Rungs};
+use crate::ops::{Case, Lowered, Part, Precision, Rung, Rungs};
 use crate::study::bound::{Bound, lower};
 use crate::study::check;
 use crate::study::timing::Times;
@@ -111,7 +111,8 @@ fn case(device: &Device, graph: &Graph, node: &Node) -> Case {
     };
     let macs = node.op.macs(&graph.x_shapes(node, 1)).max(1);
     let samples = (enough / macs).clamp(1, most) as usize;
-    Case { op: node.op.clone(), x: graph.x_shapes(node, samples), trains: true }
+    let x = graph.x_shapes(node, samples);
+    Case { op: node.op.clone(), x, trains: true, precision: Precision::F32 }
 }
 
 fn one(

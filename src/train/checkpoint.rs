@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
-use crate::graph::store::state_name;
+use crate::graph::store::{LOSS_SCALE, state_name};
 use crate::graph::{Param, Store};
 use crate::nn::{Architecture, Freeze, LayerKind, Network};
+use crate::optim::scaling;
 use crate::train::keras;
 use crate::train::keras::trained::{self, Trained};
 use crate::train::progress::Progress;
@@ -82,7 +83,9 @@ impl Checkpoint {
     /// As [`Checkpoint::save`].
     pub fn save_run(&self, path: &Path, store: &Store, progress: &Progress, trained: &Trained) -> Result<()> {
         let mut tensors = self.parameters()?;
-        let states: Vec<Stored> = tensors.iter().flat_map(|param| states(store, param)).collect();
+        let scaling = Wanted { name: LOSS_SCALE.to_owned(), shape: vec![scaling::NUMBERS] };
+        let states = tensors.iter().map(|param| &param.in_file).chain([&scaling]);
+        let states: Vec<Stored> = states.flat_map(|of| self::states(store, of)).collect();
         tensors.extend(states);
         self.write(path, store, &tensors, Some((progress, trained)))
     }
@@ -201,9 +204,8 @@ struct Stored {
 /// What stands before the names of the optimizer's tensors in a file.
 pub const OPTIMIZER: &str = "optimizer/";
 
-/// What the optimizer keeps for one parameter.
-fn states(store: &Store, param: &Stored) -> Vec<Stored> {
-    let of = &param.in_file;
+/// What the optimizer keeps for one parameter, or for loss scaling.
+fn states(store: &Store, of: &Wanted) -> Vec<Stored> {
     let stored = |i| Stored {
         on_device: state_name(&of.name, i),
         in_file: Wanted { name: format!("{OPTIMIZER}{}/{i}", of.name), shape: of.shape.clone() },

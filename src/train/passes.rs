@@ -10,7 +10,7 @@ use crate::graph::fit::{fit, fit_beside, largest};
 use crate::graph::role::Role;
 use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId, program};
 use crate::nn::network::Ends;
-use crate::ops::Now;
+use crate::ops::{Now, Precision};
 use crate::optim::RuleRef;
 use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
@@ -74,10 +74,8 @@ impl Passes {
         micro: usize,
         rule: Option<RuleRef>,
     ) -> Result<Passes> {
-        let choices = store.choices.clone();
-        let settings =
-            Settings { updates_at_end: micro < batch, choices, ..settings(ends(graph)?, micro, rule) };
-        let plan = Plan::new(graph, store.device().caps(), settings)?;
+        let settings = Settings { updates_at_end: micro < batch, ..settings(ends(graph)?, micro, rule) };
+        let plan = Plan::new(graph, store.device().caps(), store.settings(settings))?;
         Passes::bind(graph, store, plan)
     }
 
@@ -196,31 +194,47 @@ fn settings(ends: Ends, batch: usize, rule: Option<RuleRef>) -> Settings {
 /// # Errors
 /// A graph without a loss, or a sample that no adapter like this one holds.
 pub fn least_evaluation(graph: &Graph, store: &Store) -> Result<u64> {
-    Ok(program::allocates(graph, &plan_evaluation(graph, store.device().caps())?, store))
+    let plan = plan_evaluation(graph, store.device().caps(), store.precision)?;
+    Ok(program::allocates(graph, &plan, store))
 }
 
 /// The plan of evaluating one sample at a time. No device.
 ///
 /// # Errors
 /// A graph without a loss, or a sample that no adapter like this one holds.
-pub fn plan_evaluation(graph: &Graph, caps: &Caps) -> Result<Plan> {
-    Plan::new(graph, caps, settings(ends(graph)?, 1, None))
+pub fn plan_evaluation(graph: &Graph, caps: &Caps, precision: Precision) -> Result<Plan> {
+    Plan::new(graph, caps, Settings { precision, ..settings(ends(graph)?, 1, None) })
 }
 
-/// The plan of a training step over `batch` samples within `memory` bytes, in one pass or several. No device.
+/// The plan of a training step over `step.batch` samples within `memory` bytes, in one pass or several. No device.
 ///
 /// # Errors
 /// Not even one sample fits, with the cure.
-pub fn plan_step(graph: &Graph, caps: &Caps, rule: RuleRef, batch: usize, memory: u64) -> Result<Plan> {
-    fit(graph, caps, settings(ends(graph)?, batch, Some(rule)), memory)
+pub fn plan_step(graph: &Graph, caps: &Caps, step: &Setting, memory: u64) -> Result<Plan> {
+    fit(graph, caps, step.settings(graph)?, memory)
 }
 
-/// The largest batch, `most` at most, whose training step runs in one pass within `memory` bytes. No device.
+/// The largest batch, `step.batch` at most, whose training step runs in one pass within `memory` bytes. No device.
 ///
 /// # Errors
 /// Not even one sample fits, with the cure.
-pub fn largest_batch(graph: &Graph, caps: &Caps, rule: RuleRef, most: usize, memory: u64) -> Result<usize> {
-    Ok(largest(graph, caps, settings(ends(graph)?, most, Some(rule)), memory)?.settings.batch)
+pub fn largest_batch(graph: &Graph, caps: &Caps, step: &Setting, memory: u64) -> Result<usize> {
+    Ok(largest(graph, caps, step.settings(graph)?, memory)?.settings.batch)
+}
+
+/// What a training step depends on besides its graph.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    pub rule: RuleRef,
+    pub batch: usize,
+    pub precision: Precision,
+}
+
+impl Setting {
+    fn settings(&self, graph: &Graph) -> Result<Settings> {
+        let settings = settings(ends(graph)?, self.batch, Some(self.rule.clone()));
+        Ok(Settings { precision: self.precision, ..settings })
+    }
 }
 
 impl PassResult {

@@ -8,7 +8,7 @@ use frostline::graph::role::Role;
 use frostline::graph::{Choices, Graph, ParamId, Plan, Program, Settings, Store};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Freeze, Network};
-use frostline::ops::{Now, Part, Rung, Rungs, Site};
+use frostline::ops::{Now, Part, Precision, Rung, Rungs, Site};
 
 use super::{Model, wide};
 
@@ -93,8 +93,16 @@ fn choices(graph: &Graph, outputs: &[Role], caps: &Caps, rung: Option<Rung>) -> 
     let hosts = inside.iter().map(|inside| &fused.nodes[inside.host.0]);
     for node in graph.nodes.iter().chain(hosts) {
         let (x, y) = (graph.x_shapes(node, 1), graph.shape(node.y, 1));
-        let site =
-            Site { x: &x, y, caps, rungs: Rungs::all(Rung::Naive), training: true, trains: true, layer: 0 };
+        let site = Site {
+            x: &x,
+            y,
+            caps,
+            rungs: Rungs::all(Rung::Naive),
+            training: true,
+            trains: true,
+            layer: 0,
+            precision: Precision::F32,
+        };
         for part in [Part::Forward, Part::DX, Part::DW] {
             choices.set(&*node.op, &site, part, rung);
         }

@@ -6,6 +6,7 @@ pub mod fitting;
 pub mod loss;
 pub mod model;
 pub mod optimizer;
+pub mod precision;
 pub mod presets;
 pub mod setup;
 pub mod subject;

@@ -6,6 +6,7 @@ use super::batch::Batch;
 use super::loss::LossArgs;
 use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
+use super::precision::PrecisionArgs;
 use super::weights::WeightsArgs;
 use crate::cli::Shared;
 use crate::data::folder::{self, Dataset};
@@ -32,6 +33,8 @@ pub struct SetupArgs {
     pub optimizer: OptimizerArgs,
     #[command(flatten)]
     pub loss: LossArgs,
+    #[command(flatten)]
+    pub precision: PrecisionArgs,
     /// Images per step; what does not fit at once runs in parts, whose gradients add up to the same update. Or auto: as
     /// many as fit at once, 32 at most
     #[arg(long, default_value = "16")]
@@ -81,6 +84,7 @@ impl SetupArgs {
             weighting: self.loss.weighting(&images)?,
             optimizer: self.optimizer.rule()?,
             batch: self.batch.most(),
+            precision: self.precision.precision,
             seed: self.seed,
             ..Run::new(settings, architecture)
         };

@@ -92,7 +92,7 @@ impl Op for Pooled {
             _ => {}
         }
         let mut out = Lowered::default();
-        let z = out.scratch(conv_site.y.numel());
+        let z = out.scratch(conv_site.y.numel()); // f32: rounding would let maxima tie
         let into = |from, to| move |operand| if operand == from { to } else { operand };
         out.extend(self.conv.forward(&conv_site), into(Operand::Y, z));
         out.extend(self.pool.forward(&Site { x: &[conv_site.y], ..*site }), into(Operand::X(0), z));
@@ -105,7 +105,7 @@ impl Op for Pooled {
             return out;
         }
         let conv_site = self.conv_site(site);
-        let d_z = out.scratch(conv_site.y.numel());
+        let d_z = out.scratch_of(site.precision.activation(), conv_site.y.numel());
         self.expand(site, wants, d_z, &mut out);
         let mut products = Lowered::default();
         self.conv.product_gradients(&conv_site, wants, &mut products);

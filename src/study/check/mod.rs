@@ -27,7 +27,7 @@ use crate::gpu::{Device, Edit};
 use crate::ops::cases::{self, Case};
 use crate::ops::deviations::Deviations;
 use crate::ops::trial::{self, Comparison, Trial};
-use crate::ops::{Rungs, differences};
+use crate::ops::{Operand, Precision, Rungs, differences};
 use crate::optim::{self, Rule, trial as rules};
 use crate::shape::Shape;
 use crate::study::kernels;
@@ -106,6 +106,15 @@ impl Check<'_> {
         Ok(check)
     }
 
+    /// The same cases over tensors of this precision; update rules and references know none and are left out where it is
+    /// not f32.
+    pub fn over(mut self, precision: Precision) -> Self {
+        self.rules &= precision == Precision::F32;
+        self.differences &= precision == Precision::F32;
+        self.cases = self.cases.into_iter().map(|case| case.at(precision)).collect();
+        self
+    }
+
     /// The same ops over a first input of `shape` (batch included); ops that it does not fit are left out.
     ///
     /// # Errors
@@ -137,9 +146,9 @@ impl Check<'_> {
                 if self.edit.is_some_and(|edit| !kernels::runs(case, device.caps(), rungs, edit)) {
                     continue;
                 }
-                let limit = trial::tolerance(case.op.kind(), rungs);
-                let row = row(&mut rows, case.op.kind(), rung.name(), limit);
-                row.add(&case.name(), [(); 2].map(|()| one(device, case, rungs, self.edit)));
+                let limit = |operand| trial::tolerance(case, rungs, operand);
+                let row = row(&mut rows, case.op.kind(), rung.name());
+                row.add(&case.name(), [(); 2].map(|()| one(device, case, rungs, self.edit)), limit);
             }
         }
         if self.rules {
@@ -152,18 +161,18 @@ impl Check<'_> {
     fn run_rules(&self, device: &Device, rows: &mut Vec<Row>, progress: &mut impl FnMut(&str)) {
         for rule in optim::cases() {
             progress(rule.name());
-            let row = row(rows, rule.name(), "naive", rules::TOLERANCE);
+            let row = row(rows, rule.name(), "naive");
             for shape in rules::shapes() {
                 let steps =
                     |rule: &dyn Rule| rules::three_steps(device, rule, shape, device.caps(), self.edit);
-                row.add(&format!("{rule:?} {shape}"), [(); 2].map(|()| steps(&*rule)));
+                row.add(&format!("{rule:?} {shape}"), [(); 2].map(|()| steps(&*rule)), |_| rules::TOLERANCE);
             }
         }
         progress("clip");
-        let row = row(rows, "clip", "naive", rules::TOLERANCE);
+        let row = row(rows, "clip", "naive");
         for limit in [1.0, 1e6] {
             let clip = || rules::clip_by_norm(device, limit, &rules::shapes(), device.caps(), self.edit);
-            row.add(&format!("clip at {limit}"), [(); 2].map(|()| clip()));
+            row.add(&format!("clip at {limit}"), [(); 2].map(|()| clip()), |_| rules::TOLERANCE);
         }
     }
 
@@ -215,7 +224,7 @@ fn one(device: &Device, case: &Case, rungs: Rungs, edit: Option<&Edit>) -> Trial
     Ok((found, trial.broken_guards()?))
 }
 
-fn row<'r>(rows: &'r mut Vec<Row>, op: &str, rung: &'static str, limit: f64) -> &'r mut Row {
+fn row<'r>(rows: &'r mut Vec<Row>, op: &str, rung: &'static str) -> &'r mut Row {
     let known = rows.iter().position(|row| row.op == op && row.rung == rung);
     let index = known.unwrap_or_else(|| {
         rows.push(Row {
@@ -231,7 +240,6 @@ fn row<'r>(rows: &'r mut Vec<Row>, op: &str, rung: &'static str, limit: f64) -> 
         });
         rows.len() - 1
     });
-    rows[index].limit = rows[index].limit.max(limit);
     &mut rows[index]
 }
 
@@ -241,8 +249,8 @@ impl Row {
         self.failures.is_empty()
     }
 
-    /// Adds two runs of one case.
-    fn add(&mut self, case: &str, runs: [Trialled; 2]) {
+    /// Adds two runs of one case, each of whose results may be off by `limit`.
+    fn add(&mut self, case: &str, runs: [Trialled; 2], limit: impl Fn(Operand) -> f64) {
         self.cases += 1;
         let [(found, broken), (again, _)] = match runs {
             [Ok(first), Ok(second)] => [first, second],
@@ -251,9 +259,11 @@ impl Row {
         self.broken_guards += broken;
         let mut wrong = Vec::new();
         for result in &found {
+            let limit = limit(result.operand);
             self.worst = self.worst.max(result.rel_l2);
+            self.limit = self.limit.max(limit);
             self.deviations.join(&result.deviations);
-            if result.rel_l2.is_nan() || result.rel_l2 > self.limit {
+            if result.rel_l2.is_nan() || result.rel_l2 > limit {
                 wrong.push(format!("{:?} is off by {:.1e}", result.operand, result.rel_l2));
             }
         }

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::graph::grad::NodeSweep;
-use crate::graph::{Graph, Node, Why};
+use crate::graph::{Graph, Node, Settings, Why};
 use crate::ops::Dtype;
+use crate::optim;
 
 /// One gradient that a layer could have.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -22,8 +23,10 @@ pub struct Edge {
     pub bytes: u64,
 }
 
-/// The edges of one node for `batch` samples and an optimizer with `states` tensors per parameter.
-pub(super) fn of(graph: &Graph, node: &Node, decision: &NodeSweep, batch: usize, states: usize) -> Vec<Edge> {
+/// The edges of one node of `graph` for the batch and the precision of `settings`.
+pub(super) fn of(graph: &Graph, node: &Node, decision: &NodeSweep, settings: &Settings) -> Vec<Edge> {
+    let &Settings { batch, precision, .. } = settings;
+    let states = settings.rule.as_ref().map_or(0, |rule| optim::states(rule.as_ref()));
     let macs = node.op.macs(&graph.x_shapes(node, batch));
     let mut edges = Vec::new();
     for (&param, &computed) in node.params.iter().zip(&decision.wants.d_params) {
@@ -48,7 +51,11 @@ pub(super) fn of(graph: &Graph, node: &Node, decision: &NodeSweep, batch: usize,
             computed: why.is_computed(),
             why: why.clone(),
             macs,
-            bytes: if node.op.is_view(true) { 0 } else { Dtype::F32.bytes(shape.numel()) },
+            bytes: if node.op.is_view(true) {
+                0
+            } else {
+                graph.stored(x, true, precision).bytes(shape.numel())
+            },
         });
     }
     edges

@@ -16,7 +16,8 @@ use crate::graph::plan::{Memory, Plan};
 use crate::graph::{Graph, Settings, Sweep, Why};
 use crate::nn::network::Ends;
 use crate::nn::{Architecture, Freeze, Network};
-use crate::optim::{self, RuleRef};
+use crate::ops::Precision;
+use crate::optim::RuleRef;
 use crate::shape::Shape;
 
 /// A training setting: what is explained.
@@ -29,6 +30,7 @@ pub struct Setting {
     pub rule: RuleRef,
     /// Bytes that the plan may take.
     pub memory: u64,
+    pub precision: Precision,
 }
 
 /// One layer of the table.
@@ -89,6 +91,7 @@ impl Explanation {
     ///
     /// ```
     /// use frostline::nn::{Freeze, Head, Preprocessing, vgg};
+    /// use frostline::ops::Precision;
     /// use frostline::study::explain::{Explanation, Setting};
     /// let head = Head { hidden: vec![1024, 1024], classes: 16, ..Head::default() };
     /// let setting = Setting {
@@ -97,6 +100,7 @@ impl Explanation {
     ///     batch: 16,
     ///     rule: std::sync::Arc::new(frostline::optim::Sgd::default()),
     ///     memory: u64::MAX,
+    ///     precision: Precision::F32,
     /// };
     /// let explanation = Explanation::of(&setting)?;
     /// assert_eq!(format!("{:.1}", 100.0 * explanation.base_saved()), "12.8");
@@ -113,11 +117,14 @@ impl Explanation {
             let ends = Ends::of(&graph).expect("a network has a loss");
             let outputs = vec![ends.losses, ends.probabilities];
             let rule = Some(setting.rule.clone());
-            let settings = Settings { batch, training: true, rule, outputs, ..Settings::default() };
-            let plan = match fit(&graph, &Caps::default(), settings.clone(), setting.memory) {
+            let precision = setting.precision;
+            let settings =
+                Settings { batch, training: true, rule, outputs, precision, ..Settings::default() };
+            let caps = Caps { f16: true, ..Caps::default() };
+            let plan = match fit(&graph, &caps, settings.clone(), setting.memory) {
                 // What is only compared with need not run, where a layer that would train wants the whole batch.
                 Err(Error::Shape { .. }) if *freeze != setting.freeze => {
-                    let caps = Caps { max_binding: u64::MAX, max_buffer: u64::MAX, ..Caps::default() };
+                    let caps = Caps { max_binding: u64::MAX, max_buffer: u64::MAX, ..caps };
                     Plan::new(&graph, &caps, settings)?
                 }
                 fitted => fitted?,
@@ -125,9 +132,8 @@ impl Explanation {
             Ok((graph, plan))
         };
         let ((graph, plan), (full_graph, full)) = (planned(&setting.freeze)?, planned(&Freeze::None)?);
-        let states = optim::states(setting.rule.as_ref());
-        let rows = rows(&graph, &plan, batch, architecture, states);
-        let full_rows = self::rows(&full_graph, &full, batch, architecture, states);
+        let rows = rows(&graph, &plan, batch, architecture);
+        let full_rows = self::rows(&full_graph, &full, batch, architecture);
         Ok(Explanation {
             batch,
             micro_batch: plan.settings.batch,
@@ -169,7 +175,8 @@ fn saved(now: u64, before: u64) -> f64 {
     1.0 - now as f64 / before.max(1) as f64
 }
 
-fn rows(graph: &Graph, plan: &Plan, batch: usize, architecture: &Architecture, states: usize) -> Vec<Row> {
+fn rows(graph: &Graph, plan: &Plan, batch: usize, architecture: &Architecture) -> Vec<Row> {
+    let settings = Settings { batch, ..plan.settings.clone() };
     let sweep = Sweep::of(graph);
     let kept = plan.kept(graph);
     let in_base =
@@ -197,7 +204,7 @@ fn rows(graph: &Graph, plan: &Plan, batch: usize, architecture: &Architecture, s
             d_w: decision.d_w.clone(),
             d_x: decision.d_x[0].clone(),
             kept_bytes: kept.get(&i).copied().unwrap_or(0),
-            edges: edges::of(graph, node, decision, batch, states),
+            edges: edges::of(graph, node, decision, &settings),
         }
     };
     nodes.map(row).collect()

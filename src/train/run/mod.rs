@@ -20,6 +20,7 @@ use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::graph::{Choices, Store};
 use crate::nn::{Architecture, Freeze, init};
+use crate::ops::Precision;
 use crate::optim::{Optimizer, Sgd};
 use crate::train::callbacks::early_stopping::EarlyStopping;
 use crate::train::callbacks::monitor::Monitor;
@@ -61,6 +62,9 @@ pub struct Run {
     /// Whether the weights of the best epoch are what the run ends with.
     pub restore_best: bool,
     pub batch: usize,
+    /// How activations and their gradients are stored.
+    #[serde(default)]
+    pub precision: Precision,
     /// Of initial values, order, dropout and split.
     pub seed: u64,
     /// Seconds between two saves.
@@ -134,6 +138,7 @@ impl Run {
             monitor: Monitor::default(),
             restore_best: false,
             batch: 16,
+            precision: Precision::default(),
             seed: 0,
             save_every: 60,
             tensorboard: false,

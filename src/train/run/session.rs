@@ -49,6 +49,7 @@ impl Session {
         memory: u64,
         folder: &Path,
     ) -> Result<Session> {
+        store.precision = run.precision;
         let imported = setup::fill(&run, store)?;
         let progress = setup::progress(&run, store)?;
         run.place = Some(Place::of(store, memory));
@@ -62,6 +63,7 @@ impl Session {
     /// The folder holds no run, its images have changed, or a file of it is damaged.
     pub fn resume(folder: &Path, store: &mut Store) -> Result<Session> {
         let run = Run::read(folder)?;
+        store.precision = run.precision;
         if let Some(place) = &run.place {
             store.choices = place.choices.clone();
         }

@@ -2,12 +2,12 @@
 
 use crate::error::Result;
 use crate::gpu::Caps;
-use crate::graph::Graph;
 use crate::graph::fit::fit;
+use crate::graph::{Graph, Settings};
 use crate::ops::Dtype;
 use crate::train::features;
 use crate::train::features::transfer::Parts;
-use crate::train::passes;
+use crate::train::passes::{self, Setting};
 use crate::train::run::Run;
 use crate::train::run::setup;
 use crate::train::schedule::stages::Stage;
@@ -48,17 +48,19 @@ impl Size {
         let beside = |part: &Graph| bytes_of_parameters(&graph) - bytes_of_parameters(part);
         let within = |part: &Graph| memory.saturating_sub(beside(part));
         if let Some(cut) = &cut {
-            let settings = features::settings(&cut.prefix, &cut.crossing[0], 1)?;
+            let precision = run.precision;
+            let settings = Settings { precision, ..features::settings(&cut.prefix, &cut.crossing[0], 1)? };
             fit(&cut.prefix, caps, settings, within(&cut.prefix))?;
         }
         let trains = cut.as_ref().map_or(&graph, |cut| &cut.rest);
         let evaluation = match run.data.val {
             0 => 0,
-            _ => passes::plan_evaluation(trains, caps)?.memory().beside_parameters(),
+            _ => passes::plan_evaluation(trains, caps, run.precision)?.memory().beside_parameters(),
         };
-        let (rule, memory) = (run.optimizer.rule(), within(trains).saturating_sub(evaluation));
-        let one_pass = passes::largest_batch(trains, caps, rule.clone(), run.batch, memory)?;
-        let step = passes::plan_step(trains, caps, rule, run.batch, memory)?;
+        let memory = within(trains).saturating_sub(evaluation);
+        let step = Setting { rule: run.optimizer.rule(), batch: run.batch, precision: run.precision };
+        let one_pass = passes::largest_batch(trains, caps, &step, memory)?;
+        let step = passes::plan_step(trains, caps, &step, memory)?;
         let device = step.memory().total() + beside(trains) + evaluation;
         Ok(Size { one_pass, device, features: feature_bytes })
     }
