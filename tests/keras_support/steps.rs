@@ -150,7 +150,7 @@ impl Beside<'_> {
             }
             let Some(linear) = without_relu(layer) else { continue };
             let params: Vec<Array> = node.params.iter().map(|p| params[p.0].clone()).collect();
-            let given = Given { x: &[x.clone()], params: &params, now, layer: 0, trains: true };
+            let given = Given { x: std::slice::from_ref(x), params: &params, now, layer: 0, trains: true };
             let z = linear.op().reference(given).data;
             let scale = scale(&z);
             let close = z.iter().enumerate().filter(|(_, z)| z.abs() < near * scale);

@@ -140,7 +140,7 @@ impl Outline {
             self.tensors.iter().map(|&i| source.entries()[i].name.as_str()).filter(trains).collect();
         let place = |name: &String| state.slots.iter().find(|slot| slot.name == *name).cloned();
         let slots = slot_names(config, &names).iter().map(place).collect::<Option<Vec<Slot>>>()?;
-        (slots.len() == state.slots.len()).then(|| Found { slots, ..*state })
+        (slots.len() == state.slots.len()).then_some(Found { slots, ..*state })
     }
 }
 
