@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crate::error::{Error, Result};
 use crate::gpu::adapter::{self, Choice, Info};
@@ -23,6 +24,8 @@ pub struct Device {
     disk: Option<Disk>,
     pub(super) ring: Ring,
     live: Arc<AtomicU64>,
+    /// Nanoseconds that the host has waited for the device.
+    waited: AtomicU64,
     failure: Failure,
 }
 
@@ -85,8 +88,8 @@ impl Device {
         let (raw, queue) = open_adapter(&adapter)
             .map_err(|e| Error::Device(format!("cannot open {info}: {e}; try --adapter cpu")))?;
         let failure = watch(&raw);
-        let (pipelines, ring, live) = Default::default();
-        Ok(Device { raw, queue, info, why, pipelines, disk: None, ring, live, failure })
+        let (pipelines, ring, live, waited) = Default::default();
+        Ok(Device { raw, queue, info, why, pipelines, disk: None, ring, live, waited, failure })
     }
 
     /// Keeps what the driver compiles from now on in a file in `folder`, and starts from what is there.
@@ -204,8 +207,21 @@ impl Device {
     /// # Errors
     /// The device was lost.
     pub fn wait(&self) -> Result<()> {
-        self.raw.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| self.error(e))?;
+        self.poll(wgpu::PollType::wait_indefinitely())?;
         self.check()
+    }
+
+    /// Seconds that the host has waited for the device so far, whatever for.
+    pub fn waited(&self) -> f64 {
+        self.waited.load(Ordering::Relaxed) as f64 * 1e-9
+    }
+
+    /// Waits until the work is done.
+    pub(super) fn poll(&self, until: wgpu::PollType) -> Result<()> {
+        let begun = Instant::now();
+        let polled = self.raw.poll(until);
+        self.waited.fetch_add(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        polled.map(drop).map_err(|e| self.error(e))
     }
 
     /// Gives the device up, as if the driver had reset it: every later call that waits for it fails with

@@ -69,7 +69,7 @@ impl ReadBack {
     /// The device was lost.
     pub fn wait(self, device: &Device) -> Result<Vec<u8>> {
         let until = wgpu::PollType::Wait { submission_index: Some(self.submission), timeout: None };
-        device.raw.poll(until).map_err(|e| device.error(e))?;
+        device.poll(until)?;
         device.check()?;
         let view = self.staging.slice(..).get_mapped_range();
         let view = view.map_err(|e| device.error(e))?;

@@ -61,7 +61,7 @@ impl Device {
         match oldest {
             Some(chunk) => {
                 let until = wgpu::PollType::Wait { submission_index: Some(chunk.read), timeout: None };
-                self.raw.poll(until).map_err(|e| self.error(e))?;
+                self.poll(until)?;
                 Ok(chunk.buffer)
             }
             None => Ok(self.raw.create_buffer(&wgpu::BufferDescriptor {

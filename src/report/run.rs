@@ -1,5 +1,7 @@
 //! From a run to its page: what its settings say before it begins, and what each epoch adds.
 
+use serde_json::Value;
+
 use crate::data::augmentation::Augmentation;
 use crate::error::Result;
 use crate::graph::Choices;
@@ -189,16 +191,27 @@ fn start(start: &Start) -> String {
 
 /// A rule and its numbers as `adam, beta1 0.9, beta2 0.999`.
 fn in_words(rule: &impl serde::Serialize) -> String {
-    let (names, numbers): (Vec<_>, Vec<_>) =
-        fields(rule).into_iter().partition(|(_, value)| value.is_string());
-    let names = names.iter().filter_map(|(_, value)| value.as_str().map(str::to_owned));
-    let numbers = numbers.into_iter().map(|(name, value)| format!("{name} {value}"));
-    names.chain(numbers).collect::<Vec<_>>().join(", ")
+    let (mut names, mut numbers) = (Vec::new(), Vec::new());
+    sort_out(serde_json::to_value(rule).unwrap_or_default(), "", &mut names, &mut numbers);
+    names.into_iter().chain(numbers).collect::<Vec<_>>().join(", ")
 }
 
-fn fields(settings: &impl serde::Serialize) -> serde_json::Map<String, serde_json::Value> {
+/// Strings, and numbers and switches with their names, from all levels of some settings; what is not set is left out.
+fn sort_out(value: Value, name: &str, names: &mut Vec<String>, numbers: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => fields.into_iter().for_each(|(name, v)| sort_out(v, &name, names, numbers)),
+        Value::String(text) => names.push(text),
+        // Most are f32, whose digits as f64 nobody wrote.
+        Value::Number(number) => numbers.extend(number.as_f64().map(|n| format!("{name} {}", n as f32))),
+        Value::Bool(on) => numbers.push(format!("{name} {on}")),
+        Value::Array(_) => numbers.push(format!("{name} {value}")),
+        Value::Null => {}
+    }
+}
+
+fn fields(settings: &impl serde::Serialize) -> serde_json::Map<String, Value> {
     match serde_json::to_value(settings) {
-        Ok(serde_json::Value::Object(fields)) => fields,
+        Ok(Value::Object(fields)) => fields,
         _ => serde_json::Map::new(),
     }
 }
@@ -224,14 +237,15 @@ mod tests {
 
     #[test]
     fn rules_begin_with_their_name() {
-        let rule = serde_json::json!({ "beta1": 0.9, "rule": "adam", "decay": null });
-        assert_eq!(in_words(&rule), "adam, beta1 0.9, decay null");
+        let common = serde_json::json!({ "clip": null, "weight_decay": 0.5 });
+        let rule = serde_json::json!({ "beta1": 0.9, "rule": "adam", "common": common, "epsilon": 1e-7f32 });
+        assert_eq!(in_words(&rule), "adam, beta1 0.9, weight_decay 0.5, epsilon 0.0000001");
     }
 
     #[test]
     fn augmentation_names_what_it_changes() {
         assert_eq!(augmentation(&Augmentation::default()), "none");
         let flips = Augmentation { horizontal_flip: true, rotation_range: 30.0, ..Augmentation::default() };
-        assert_eq!(augmentation(&flips), "horizontal_flip true, rotation_range 30.0");
+        assert_eq!(augmentation(&flips), "horizontal_flip true, rotation_range 30");
     }
 }

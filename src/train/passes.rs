@@ -15,7 +15,6 @@ use crate::optim::RuleRef;
 use crate::train::augment::{Feeder, Whole};
 use crate::train::metrics::Metrics;
 use crate::train::samples::Minibatch;
-use crate::train::shares::timed;
 use crate::train::weighting::Weighting;
 
 /// Steps whose results may be under way before the oldest is waited for.
@@ -33,8 +32,6 @@ pub struct Passes {
     micro: usize,
     weighting: Weighting,
     under_way: VecDeque<(ReadBack, Vec<u32>)>,
-    /// Seconds.
-    waited: f64,
 }
 
 /// What a finished pass gave.
@@ -99,7 +96,6 @@ impl Passes {
             micro,
             weighting: Weighting::default(),
             under_way: VecDeque::new(),
-            waited: 0.0,
         })
     }
 
@@ -123,7 +119,7 @@ impl Passes {
 
     /// Seconds spent waiting for the device so far.
     pub fn waited(&self) -> f64 {
-        self.waited
+        self.device.waited()
     }
 
     /// Queues one batch: all micro-batches, then the update if gradients accumulate. Does not wait.
@@ -169,7 +165,7 @@ impl Passes {
         let mut done = Vec::new();
         while self.under_way.len() > keep {
             let (read_back, labels) = self.under_way.pop_front().expect("not empty");
-            let bytes = timed(&mut self.waited, || read_back.wait(&self.device))?;
+            let bytes = read_back.wait(&self.device)?;
             let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
             let (losses, probabilities) = values.split_at(labels.len());
             let (losses, probabilities) = (losses.to_vec(), probabilities.to_vec());
