@@ -6,7 +6,8 @@
 //! use frostline::study::explain::{Explanation, Setting};
 //! let of = |freeze| {
 //!     let (architecture, rule) = (vgg::with_top("vgg11", 64, 10)?, std::sync::Arc::new(frostline::optim::Sgd::default()));
-//!     Explanation::of(&Setting { architecture, freeze, batch: 1, rule, memory: u64::MAX })
+//!     let precision = frostline::ops::Precision::F32;
+//!     Explanation::of(&Setting { architecture, freeze, batch: 1, precision, rule, memory: u64::MAX })
 //! };
 //! let (a, b) = (of(Freeze::None)?, of(Freeze::Index(2))?);
 //! assert!(Listing(&b).to_string().contains("nothing below it trains"));
