@@ -42,12 +42,15 @@ pub fn draw(shares: &[Share]) -> Markup {
         percent(all.device),
         total(&all)
     );
+    // Nobody waits for a device that has done its work by the time the call that hands it over returns.
+    let hidden = all.device < 0.01 * total(&all);
     let bars = shown.iter().map(|share| {
         Bar::new(&share.name, vec![share.input, share.host, share.device], format!("{:.1} s", total(share)))
     });
     let parts = ["input", "host", "device"].map(str::to_owned).to_vec();
     html! {
         (line(&words))
+        @if hidden { (line("A software driver computes while work is handed to it: that counts as the host's.")) }
         @if !shown.is_empty() { (Bars { parts, bars: bars.collect(), unit: "seconds of each epoch".into(), whole: None }) }
     }
 }
