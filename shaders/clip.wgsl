@@ -19,18 +19,6 @@ struct P {
 @group(0) @binding(6) var<storage, read_write> clipped: array<f32>;
 @group(0) @binding(7) var<storage, read_write> clipped4: array<vec4f>;
 
-var<workgroup> sums: array<f32, SIZE>;
-
-fn sum_over_group(local: u32, value: f32) -> f32 {
-    sums[local] = value;
-    workgroupBarrier();
-    for (var step = SIZE / 2u; step > 0u; step /= 2u) {
-        if (local < step) { sums[local] += sums[local + step]; }
-        workgroupBarrier();
-    }
-    return sums[0];
-}
-
 @compute @workgroup_size(SIZE)
 fn squares(
     @builtin(workgroup_id) group: vec3u,

@@ -71,16 +71,13 @@ fn input_tiles(
 ) {
     let own = spot(group, groups, lane, p.c4);
     if beyond(own.item, p.tiles) { return; }
-    let whole = p.tile_first + own.item;
-    let image = whole / (p.rows * p.columns);
-    let in_image = whole - image * p.rows * p.columns;
-    let tile_y = in_image / p.columns;
+    let tile = tile_at(own.item);
     let corner = select(0, 5, p.flipped != 0u);
     let s = select(1, -1, p.flipped != 0u);
-    let y = i32(4u * tile_y) - i32(p.pad_h) + corner;
-    let x = i32(4u * (in_image - tile_y * p.columns)) - i32(p.pad_w) + corner;
+    let y = i32(4u * tile.y) - i32(p.pad_h) + corner;
+    let x = i32(4u * tile.x) - i32(p.pad_w) + corner;
     let live = own.item < p.tiles && own.quad < p.c4;
-    let base = image * p.h * p.w * p.c4 + own.quad;
+    let base = tile.image * p.h * p.w * p.c4 + own.quad;
     let r0 = pixel_row(base, y, x, live);
     let r1 = pixel_row(base, y + s, x, live);
     let r2 = pixel_row(base, y + 2 * s, x, live);

@@ -62,11 +62,7 @@ fn output_tiles(
     let own = spot(group, groups, lane, p.c4);
     let c = own.quad;
     if c >= p.c4 || beyond(own.item, p.tiles) { return; }
-    let whole = p.tile_first + own.item;
-    let image = whole / (p.rows * p.columns);
-    let in_image = whole - image * p.rows * p.columns;
-    let tile_y = in_image / p.columns;
-    let tile_x = in_image - tile_y * p.columns;
+    let tile = tile_at(own.item);
     let i = own.item * p.tile_stride + c;
     let s = 6u * p.z_stride;
     let r0 = load_row(i);
@@ -81,5 +77,5 @@ fn output_tiles(
     let k1 = finish(Six(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b), add);
     let k2 = finish(Six(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c), add);
     let k3 = finish(Six(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d), add);
-    put_tile(image, tile_y, tile_x, c, k0, k1, k2, k3);
+    put_tile(tile.image, tile.y, tile.x, c, k0, k1, k2, k3);
 }

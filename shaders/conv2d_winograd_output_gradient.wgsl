@@ -49,14 +49,11 @@ fn output_gradient_tiles(
 ) {
     let own = spot(group, groups, lane, p.c4);
     if beyond(own.item, p.tiles) { return; }
-    let whole = p.tile_first + own.item;
-    let image = whole / (p.rows * p.columns);
-    let in_image = whole - image * p.rows * p.columns;
-    let tile_y = in_image / p.columns;
-    let y = 4u * tile_y;
-    let x = 4u * (in_image - tile_y * p.columns);
+    let tile = tile_at(own.item);
+    let y = 4u * tile.y;
+    let x = 4u * tile.x;
     let live = own.item < p.tiles && own.quad < p.c4;
-    let base = image * p.h * p.w * p.c4 + own.quad;
+    let base = tile.image * p.h * p.w * p.c4 + own.quad;
     let r0 = pixel_row(base, y, x, live);
     let r1 = pixel_row(base, y + 1u, x, live);
     let r2 = pixel_row(base, y + 2u, x, live);

@@ -21,7 +21,6 @@ struct P {
     y_row: u32,
     y_offset: u32,
     y_batch: u32,    // elements of y between the products of a batch
-    a_offset: u32,   // first texel; a multiple of 32
     b_panel: u32,    // B_ALONG_K: texels of a panel of b
     a_batch: u32,    // texels between the matrices of a; a multiple of 32
     b_batch: u32,    // texels between the matrices of b; a multiple of 32
@@ -43,7 +42,7 @@ fn product(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index)
     let panel = p.k4 * 32u;
     let tile = select(group.xy, group.yx, N_FIRST != 0u);
     let first_row = tile.x * ROWS;
-    let a_first = p.a_offset + group.z * p.a_batch + first_row / 32u * panel + first_row % 32u + lane;
+    let a_first = group.z * p.a_batch + first_row / 32u * panel + first_row % 32u + lane;
     let columns = select(tile.y * 2u * panel + lane, tile.y * 512u + lane * 32u, B_ALONG_K != 0u);
     let b_first = group.z * p.b_batch + columns;
     let b_second = b_first + select(panel, 256u, B_ALONG_K != 0u);

@@ -25,17 +25,9 @@ struct P {
 @group(0) @binding(4) var<storage, read> scaling: array<f32>;
 @group(0) @binding(5) var<storage, read_write> decided: array<f32>;
 
-var<workgroup> found: array<u32, SIZE>;
-
 // Whether any invocation of the workgroup says so.
 fn any_of_group(local: u32, mine: bool) -> bool {
-    found[local] = u32(mine);
-    workgroupBarrier();
-    for (var step = SIZE / 2u; step > 0u; step /= 2u) {
-        if local < step { found[local] |= found[local + step]; }
-        workgroupBarrier();
-    }
-    return found[0] == 1u;
+    return sum_over_group(local, select(0.0, 1.0, mine)) > 0.0;
 }
 
 @compute @workgroup_size(SIZE)

@@ -12,8 +12,6 @@ struct P { n: u32, elements: u32, part: u32, parts: u32, loss_scale: f32, accumu
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;
 @group(0) @binding(5) var<storage, read_write> d_x: array<f32>;
 
-var<workgroup> lane_sums: array<f32, SIZE>;
-
 @compute @workgroup_size(SIZE)
 fn partial_sums(
     @builtin(workgroup_id) group: vec3u,
@@ -30,13 +28,8 @@ fn partial_sums(
     for (var e = first + local; e < end; e += SIZE) {
         sum += x[x_at + row + e] * w[w_at + row + e];
     }
-    lane_sums[local] = sum;
-    workgroupBarrier();
-    for (var step = SIZE / 2u; step > 0u; step /= 2u) {
-        if local < step { lane_sums[local] += lane_sums[local + step]; }
-        workgroupBarrier();
-    }
-    if local == 0u && inside { partial[partial_at + i] = lane_sums[0]; }
+    sum = sum_over_group(local, sum);
+    if local == 0u && inside { partial[partial_at + i] = sum; }
 }
 
 @compute @workgroup_size(SIZE)

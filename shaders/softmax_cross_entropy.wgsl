@@ -24,28 +24,14 @@ struct P {
 @group(0) @binding(5) var<storage, read> kept_probabilities: array<f32>;
 @group(0) @binding(6) var<storage, read_write> d_x: array<f32>;
 
-var<workgroup> partial: array<f32, SIZE>;
-
-fn sum_over_group(local: u32, value: f32) -> f32 {
-    partial[local] = value;
-    workgroupBarrier();
-    for (var step = SIZE / 2u; step > 0u; step /= 2u) {
-        if (local < step) { partial[local] += partial[local + step]; }
-        workgroupBarrier();
-    }
-    let total = partial[0];
-    workgroupBarrier();
-    return total;
-}
-
 fn max_over_group(local: u32, value: f32) -> f32 {
-    partial[local] = value;
+    of_group[local] = value;
     workgroupBarrier();
     for (var step = SIZE / 2u; step > 0u; step /= 2u) {
-        if (local < step) { partial[local] = max(partial[local], partial[local + step]); }
+        if (local < step) { of_group[local] = max(of_group[local], of_group[local + step]); }
         workgroupBarrier();
     }
-    let largest = partial[0];
+    let largest = of_group[0];
     workgroupBarrier();
     return largest;
 }

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use cli_support::{noise, program};
+use cli_support::{noise, program, tensors};
 use frostline::train::{Checkpoint, History};
-use frostline::weights;
 use tempfile::TempDir;
 
 /// Two classes of coloured noise, nine images each.
@@ -64,13 +63,6 @@ fn end(run: &Path) -> End {
         best: std::fs::read(run.join("best.safetensors")).unwrap(),
         history: lines.lines().map(without_clock).collect(),
     }
-}
-
-fn tensors(path: &Path) -> Vec<(String, Vec<u32>)> {
-    let mut source = weights::open(path).unwrap();
-    let names: Vec<String> = source.entries().iter().map(|entry| entry.name.clone()).collect();
-    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
-    names.into_iter().enumerate().map(|(i, name)| (name, bits(source.read(i).unwrap()))).collect()
 }
 
 /// A generator of times: which ones does not matter, only that they differ.

@@ -229,18 +229,7 @@ fn multiply(
     }
     out.push(
         bind_target(step, y, &end)
-            .sizes(&[
-                m,
-                n,
-                k.div_ceil(4),
-                y.row,
-                y.offset,
-                y.batch,
-                0,
-                b.along_k.unwrap_or(0),
-                a.batch,
-                b.batch,
-            ])
+            .sizes(&[m, n, k.div_ceil(4), y.row, y.offset, y.batch, b.along_k.unwrap_or(0), a.batch, b.batch])
             .sizes(&[usize::from(end.bias.is_some())])
             .word(end.floor())
             .word(end.accumulate)

@@ -24,6 +24,7 @@ piece!(
 piece!("`pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::random`].", RANDOM, "random");
 piece!("`clipped`, `decayed`: what every update rule does before its own formula.", UPDATE, "update");
 piece!("`strip`: four channels of a chunk of rows.", STRIP, "strip");
+piece!("`sum_over_group`: a sum over a workgroup, in a fixed order.", GROUP_SUM, "group_sum");
 piece!("`texel`: the place of a texel in its texture.", TEXEL, "texel");
 piece!("`load_x4` for runs that are whole and aligned.", X4_ALIGNED, "x4_aligned");
 piece!("`load_x4` for anything.", X4_STRIDED, "x4_strided");
@@ -44,6 +45,7 @@ piece!(
     "gemm_tn_put_plain"
 );
 piece!("`x4`: four channels of a map.", X4_MAP, "x4_map");
+piece!("`tile_at`: where a tile of a Winograd chunk lies.", WINOGRAD_TILE, "winograd_tile");
 piece!("`put`: a vec4f into texels.", OUT_TEXELS, "out_texels");
 piece!("`put`: a vec4f into a buffer.", OUT_WORDS, "out_words");
 piece!("`spot`: eight lanes, 32 channels of one item.", LANES_ON_CHANNELS, "lanes_on_channels");

@@ -1,7 +1,7 @@
 //! A score: how far a tensor goes into a given direction. What Grad-CAM, saliency and dreams differentiate.
 
 use crate::gpu::Kernel;
-use crate::ops::pieces::INDEX;
+use crate::ops::pieces::{GROUP_SUM, INDEX};
 use crate::ops::step::{flat_grid, grid};
 use crate::ops::{Array, Case, Given, Gradients, Live, Lowered, Op, Operand, Part, Site, Step, Wants, Word};
 use crate::shape::Shape;
@@ -26,7 +26,7 @@ pub struct Score;
 fn step(site: &Site, entry: &'static str, part: Part, accumulate: Word) -> Step {
     let n = site.x[0].dims()[0];
     let elements = (site.x[0].numel() / n.max(1) as u64) as usize;
-    Step::new(Kernel::new("score", SOURCE, entry).piece(INDEX), part)
+    Step::new(Kernel::new("score", SOURCE, entry).piece(INDEX).piece(GROUP_SUM), part)
         .sizes(&[n, elements, PART, elements.div_ceil(PART)])
         .word(Word::Live(Live::LossScale))
         .word(accumulate)

@@ -1,7 +1,7 @@
 //! The loss of a classifier, from logits.
 
 use crate::gpu::Kernel;
-use crate::ops::pieces::INDEX;
+use crate::ops::pieces::{GROUP_SUM, INDEX};
 use crate::ops::step::grid;
 use crate::ops::{
     Array, Case, Dtype, Given, Gradients, Live, Lowered, Op, Operand, Part, Site, Step, Wants, Word,
@@ -32,7 +32,7 @@ pub struct SoftmaxCrossEntropy {
 impl SoftmaxCrossEntropy {
     fn step(&self, site: &Site, entry: &'static str, part: Part, accumulate: Word) -> Step {
         let [n, k] = [site.x[0].dims()[0], site.x[0].last()];
-        let kernel = Kernel::new("softmax_cross_entropy", SOURCE, entry).piece(INDEX);
+        let kernel = Kernel::new("softmax_cross_entropy", SOURCE, entry).piece(INDEX).piece(GROUP_SUM);
         Step::new(kernel, part)
             .sizes(&[n, k, usize::from(self.soft)])
             .word(Word::F32(1.0 - self.smoothing))

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::gpu::{Caps, Kernel};
-use crate::ops::pieces::INDEX;
+use crate::ops::pieces::{GROUP_SUM, INDEX};
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Lowered, Operand, Part, Step, Word};
 use crate::optim::flat::{shares, windows};
@@ -81,7 +81,7 @@ fn pieces(tensor: usize, shape: Shape, caps: &Caps) -> impl Iterator<Item = Piec
 }
 
 fn step(entry: &'static str) -> Step {
-    Step::new(Kernel::new("clip", SOURCE, entry).piece(INDEX), Part::Update)
+    Step::new(Kernel::new("clip", SOURCE, entry).piece(INDEX).piece(GROUP_SUM), Part::Update)
 }
 
 impl Piece {

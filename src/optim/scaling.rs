@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::gpu::{Caps, Kernel};
-use crate::ops::pieces::{INDEX, INDEX_OF_STEPS_THAT_COUNT};
+use crate::ops::pieces::{GROUP_SUM, INDEX, INDEX_OF_STEPS_THAT_COUNT};
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Lowered, Operand, Part, Step, Word};
 use crate::optim::Rule;
@@ -101,7 +101,7 @@ impl Scaling {
     }
 
     fn step(&self, entry: &'static str) -> Step {
-        Step::new(Kernel::new("scaling", SOURCE, entry).piece(INDEX), Part::Update)
+        Step::new(Kernel::new("scaling", SOURCE, entry).piece(INDEX).piece(GROUP_SUM), Part::Update)
     }
 
     fn settings(&self) -> [Word; 3] {

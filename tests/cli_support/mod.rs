@@ -1,8 +1,10 @@
 //! What the tests of the command line share: the program, and a small folder of images to train on.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::path::Path;
 use std::process::Command;
 
+use frostline::weights;
 use image::{Rgb, RgbImage};
 use tempfile::TempDir;
 
@@ -45,4 +47,13 @@ pub fn noise(i: u32, tint: usize, strength: u8) -> RgbImage {
         rgb[tint] += strength;
         Rgb(rgb)
     })
+}
+
+/// Name and bits of every tensor of a checkpoint, the optimizer's among them. (Beside them it holds the history and its
+/// clock.)
+pub fn tensors(path: &Path) -> Vec<(String, Vec<u32>)> {
+    let mut source = weights::open(path).unwrap();
+    let names: Vec<String> = source.entries().iter().map(|entry| entry.name.clone()).collect();
+    let bits = |values: Vec<f32>| values.into_iter().map(f32::to_bits).collect();
+    names.into_iter().enumerate().map(|(i, name)| (name, bits(source.read(i).unwrap()))).collect()
 }

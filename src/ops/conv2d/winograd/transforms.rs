@@ -38,7 +38,9 @@ impl Method<'_> {
     ) -> Step {
         let [h, w, c] = input.size;
         let source = include_str!("../../../../shaders/conv2d_winograd_input.wgsl");
-        let kernel = kernel("conv2d_winograd_input", source, "input_tiles").piece(pieces::X4_MAP);
+        let kernel = kernel("conv2d_winograd_input", source, "input_tiles")
+            .piece(pieces::X4_MAP)
+            .piece(pieces::WINOGRAD_TILE);
         let (lanes, margin) = if part == Part::DW { (Lanes::Channels, 4) } else { (Lanes::Items, 8) };
         let (kernel, groups) = self.spread(kernel, lanes, [count, margin], c);
         v.bind(Step::new(self.writes(kernel), part).read("x", input.x))
@@ -59,7 +61,12 @@ impl Method<'_> {
     ) -> Step {
         let source = include_str!("../../../../shaders/conv2d_winograd_output_gradient.wgsl");
         let kernel = kernel("conv2d_winograd_output_gradient", source, "output_gradient_tiles");
-        let (kernel, groups) = self.spread(kernel.piece(pieces::X4_MAP), Lanes::Channels, [count, 4], c);
+        let (kernel, groups) = self.spread(
+            kernel.piece(pieces::X4_MAP).piece(pieces::WINOGRAD_TILE),
+            Lanes::Channels,
+            [count, 4],
+            c,
+        );
         d_m.bind(Step::new(self.writes(kernel), Part::DW).read("x", Operand::DY))
             .sizes(&[h, w, c / 4, tiles.rows, tiles.columns, first, count])
             .sizes(&d_m.words())
@@ -92,7 +99,8 @@ impl Method<'_> {
             Store::Map => pieces::WINOGRAD_PUT,
             Store::Pooled => pieces::WINOGRAD_PUT_POOLED,
         };
-        let kernel = kernel("conv2d_winograd_output", source, "output_tiles").piece(put);
+        let kernel =
+            kernel("conv2d_winograd_output", source, "output_tiles").piece(pieces::WINOGRAD_TILE).piece(put);
         let (kernel, groups) = self.spread(kernel, Lanes::Channels, [count, 1], c);
         // Without a bias any readable tensor stands in.
         let bias = end.bias.unwrap_or(m.operand);
