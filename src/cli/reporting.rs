@@ -22,7 +22,8 @@ use crate::train::passes::Passes;
 use crate::train::run::keeper::BEST;
 use crate::train::run::setup;
 use crate::train::{
-    Checkpoint, EpochRow, History, ImageSamples, Metrics, Observer, Progress, Run, Session, Size, Stage, Watcher,
+    Checkpoint, EpochRow, History, ImageSamples, Metrics, Observer, Progress, Run, Session, Size, Stage,
+    Watcher,
 };
 
 /// Epochs on cached features take a blink: the page is not written more often than this.

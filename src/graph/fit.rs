@@ -24,8 +24,7 @@ pub fn fit(graph: &Graph, caps: &Caps, settings: Settings, memory: u64) -> Resul
 /// As [`fit`].
 pub fn fit_beside(graph: &Graph, store: &Store, settings: Settings, memory: u64) -> Result<Plan> {
     let device = store.device();
-    let held =
-        |plan: &Plan| device.live_bytes() + names::allocates(graph, plan, |name| store.contains(name));
+    let held = |plan: &Plan| device.live_bytes() + names::allocates(graph, plan, |name| store.contains(name));
     Search { graph, caps: device.caps(), memory, held: &held }.fit(store.settings(settings))
 }
 
