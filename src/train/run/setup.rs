@@ -143,7 +143,7 @@ pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'
     Ok(Staged {
         graph: cut.rest,
         train: part(false),
-        val: Some(part(true)).filter(|val| val.len() > 0),
+        val: Some(part(true)).filter(|val| !val.is_empty()),
         cached: Some(layer.to_owned()),
         about: format!("{layer}: {}", run.data.path.display()),
         memory: run.memory(),
