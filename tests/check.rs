@@ -40,10 +40,10 @@ fn padding_that_is_off_by_one_is_caught() {
 #[test]
 fn a_missing_tail_is_caught() {
     // 65 columns: the last, ragged tile of the shared-memory product is never written.
-    let tiled = include_str!("../shaders/gemm_tiled.wgsl");
+    let tiled = include_str!("../shaders/pieces/tiled_product.wgsl");
     let (from, to) =
         ("if m >= p.m || n >= p.n { return; }", "if m >= p.m || n + TILE > p.n + n % TILE { return; }");
-    let report = broken("gemm_tiled", tiled, from, to, Case::new(Dense::new(65, true), &[&[3, 20]]));
+    let report = broken("tiled_product", tiled, from, to, Case::new(Dense::new(65, true), &[&[3, 20]]));
     let (rungs, failures) = failing(&report);
     assert!(rungs == ["tiled"] && failures.contains("off by inf"), "{report}");
 }
