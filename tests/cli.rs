@@ -70,6 +70,26 @@ fn the_same_seed_gives_the_same_file() {
     assert!(bytes(&a) == bytes(&b), "two runs differ");
 }
 
+/// Six images of one class and two of the other: balanced, each of the two counts three times as much, and no run is
+/// the one without weights.
+#[test]
+fn rare_classes_count_more_when_they_are_balanced() {
+    let folder = two_classes(["cold", "warm"], (6, 3));
+    (2..6).for_each(|i| std::fs::remove_file(folder.path().join(format!("train/warm/warm{i}.png"))).unwrap());
+    let run = |name: &str, options: &[&str]| {
+        let out = folder.path().join(name);
+        train(folder.path(), &out).args(options).assert().success();
+        let run: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(out.join("run.json")).unwrap()).unwrap();
+        (run["weighting"]["classes"].clone(), std::fs::read(out.join("best.safetensors")).unwrap())
+    };
+    let (plain, balanced) = (run("plain", &[]), run("balanced", &["--balance"]));
+    let by_hand = run("by-hand", &["--class-weights", "cold=0.6666667,warm=2"]);
+    assert_eq!(plain.0, serde_json::json!([]));
+    assert_eq!(balanced.0, by_hand.0);
+    assert!(balanced.1 == by_hand.1 && balanced.1 != plain.1);
+}
+
 #[test]
 fn training_goes_on_from_a_checkpoint() {
     let (folder, checkpoint) = trained();

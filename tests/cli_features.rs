@@ -29,6 +29,9 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
     let file = FeatureFile::open(&out).unwrap();
     assert_eq!(file.classes(), ["ant", "bee"]);
     assert_eq!((file.part(false, 4).len(), file.part(true, 4).len()), (8, 2));
+    assert_eq!(file.class_counts(), [4, 4]);
+    let few = FeatureFile::meant(&out, Some(3)).unwrap().unwrap();
+    assert_eq!((few.part(false, 4).len(), few.class_counts()), (3, vec![2, 1]));
 
     let run = folder.path().join("run");
     let train = |options: &[&str]| {
@@ -44,6 +47,13 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
     let (best, image) = (run.join("best.safetensors"), folder.path().join("data/ant/000.png"));
     frostline(&["predict"]).arg(&best).arg(&image).assert().success().stdout(contains("ant"));
     train(&["--freeze", "none", "--overwrite"]).assert().failure().stderr(contains("--freeze all"));
+    let few = ["--overwrite", "--limit-images", "3", "--balance", "--precision", "f16"];
+    let said = contains("3 images to train on, 2 to validate")
+        .and(contains("features were made in f32 and the head trains in f16"));
+    train(&few).assert().success().stderr(said);
+    let run: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["weighting"]["classes"], serde_json::json!([0.75, 1.5]));
     frostline(&["lr-find"])
         .arg(&out)
         .args(["--steps", "4", "--out"])

@@ -153,7 +153,7 @@ fn a_file_of_features_holds_what_the_layer_makes() {
     let (train, val) = (images(folder.path(), 0, 8), images(folder.path(), 8, 5));
     let architecture =
         architecture().ending_at("block2_pool", &Head { classes: 2, ..Head::default() }).unwrap();
-    let origin = Origin::new(&architecture, false, None, 1);
+    let origin = Origin { seed: 1, ..Origin::new(&architecture) };
     let classes = CLASSES.map(str::to_owned);
     for name in ["f.safetensors", "f.h5", "f.npz"] {
         let path = folder.path().join(name);

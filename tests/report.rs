@@ -141,7 +141,7 @@ fn a_judgement_without_mistakes_says_so() {
 #[test]
 fn what_is_not_known_is_said_or_left_out() {
     let page = Report { title: "just begun".into(), ..Report::default() }.html();
-    assert!(page.contains("No epoch has ended yet") && page.contains("were not measured"), "{page}");
+    assert!(page.contains("No epoch has ended yet") && page.contains("Layers are timed when"), "{page}");
     assert!(
         !page.contains("<svg") && !page.contains("NaN") && !page.contains("After augmentation"),
         "{page}"

@@ -22,7 +22,8 @@ fn a_run_leaves_its_page() {
     let folder = two_classes(["cold & <b>", "warm"], (6, 3));
     let out = folder.path().join("run");
     let options = ["--stages", "head:2,block5:1@0.0001", "--rotation-range", "20"];
-    assert!(train(folder.path(), &out, &options).status().unwrap().success());
+    let mut run = train(Path::new("."), &out, &options);
+    assert!(run.current_dir(folder.path()).status().unwrap().success());
     let page = std::fs::read_to_string(out.join("report.html")).unwrap();
     for said in [
         "3 of 3 epochs",
@@ -31,6 +32,7 @@ fn a_run_leaves_its_page() {
         "rotation_range 20",
         "milliseconds of one step",
         "One step of the last stage over 4 images",
+        ">val/warm/warm0.png<",
     ] {
         assert!(page.contains(said), "{said} is missing");
     }
@@ -55,6 +57,7 @@ fn an_evaluation_writes_its_page() {
         "Which classes it confuses",
         "Highest losses",
         "best.safetensors",
+        ">warm/warm0.png<",
     ] {
         assert!(page.contains(said), "{said} is missing");
     }

@@ -91,7 +91,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let (train, val) = (load(&data.train)?, load(&data.val)?);
     let progress = bar("features", data.train.len() + data.val.len(), shared.quiet);
     interrupt::listen();
-    let origin = Origin::new(&network.architecture, pooled, weights, args.seed);
+    let (seed, precision) = (args.seed, args.precision.precision);
+    let origin = Origin { pooled, weights, seed, precision, ..Origin::new(&network.architecture) };
     let samples = (&ImageSamples(train.clone()) as _, &ImageSamples(val.clone()) as _);
     let rows = file::write(&args.out, samples, &mut extractor, &data.classes, &origin, |done| {
         progress.set_position(done as u64)

@@ -7,7 +7,6 @@ use super::options::setup::SetupArgs;
 use super::progress::bar;
 use crate::error::{Error, Result};
 use crate::report::svg::{self, Axis, Lines, Look, Series};
-use crate::train::features::file::FeatureFile;
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
 use crate::train::run::Place;
 use crate::train::run::setup;
@@ -54,7 +53,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let graph = setup::graph(&run, &stage)?;
     let loaders = setup::loaders(&run, &images)?;
     let features = bar("features", run.data.train, shared.quiet);
-    let staged = match FeatureFile::meant(&args.data)? {
+    let staged = match run.data.features()? {
         Some(file) => setup::stage_on(&run, &graph, &file)?,
         None => setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
             features.set_position(done as u64);

@@ -1,5 +1,6 @@
 //! A list of labelled image files, cheap to clone and to share with worker threads.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -67,16 +68,7 @@ impl Split {
 
     /// At most `limit` images, one of each class in turn, in the order that they have here.
     pub fn limited(&self, limit: usize) -> Split {
-        let mut seen = std::collections::HashMap::new();
-        let mut turn = |class: u32| {
-            let count = seen.entry(class).or_insert(0usize);
-            *count += 1;
-            *count
-        };
-        let mut turns: Vec<(usize, usize)> = (0..self.len()).map(|i| (turn(self.class(i)), i)).collect();
-        turns.sort_unstable();
-        let mut kept: Vec<usize> = turns.into_iter().take(limit).map(|(_, i)| i).collect();
-        kept.sort_unstable();
+        let kept = in_turn(&self.inner.classes, limit);
         Split::from_samples(kept.into_iter().map(|i| (self.path(i), self.class(i))))
     }
 
@@ -106,14 +98,34 @@ impl Split {
 
     /// How many samples each of `classes` classes has.
     pub fn class_counts(&self, classes: usize) -> Vec<usize> {
-        let mut counts = vec![0; classes];
-        for &class in &self.inner.classes {
-            if let Some(count) = counts.get_mut(class as usize) {
-                *count += 1;
-            }
-        }
-        counts
+        counts(self.inner.classes.iter().copied(), classes)
     }
+}
+
+/// Places of at most `limit` of samples with these class ids, one of each class in turn, in rising order.
+pub fn in_turn(of: &[u32], limit: usize) -> Vec<usize> {
+    let mut seen = HashMap::new();
+    let mut turn = |class: u32| {
+        let count = seen.entry(class).or_insert(0usize);
+        *count += 1;
+        *count
+    };
+    let mut turns: Vec<(usize, usize)> = of.iter().enumerate().map(|(i, &class)| (turn(class), i)).collect();
+    turns.sort_unstable();
+    let mut kept: Vec<usize> = turns.into_iter().take(limit).map(|(_, i)| i).collect();
+    kept.sort_unstable();
+    kept
+}
+
+/// How many samples with these class ids each of `classes` classes has.
+pub fn counts(of: impl Iterator<Item = u32>, classes: usize) -> Vec<usize> {
+    let mut counts = vec![0; classes];
+    for class in of {
+        if let Some(count) = counts.get_mut(class as usize) {
+            *count += 1;
+        }
+    }
+    counts
 }
 
 /// Grows a split; the samples keep the order in which they came.

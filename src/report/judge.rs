@@ -1,6 +1,6 @@
 //! From an evaluation to the part of the page that says how the network does.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::data::batches::Loader;
 use crate::data::decode::{self, Decoder};
@@ -47,11 +47,19 @@ impl Judged {
             let pixels = decoder.decode(&path).ok();
             let picture = pixels.as_ref().map(|pixels| Picture::new(pixels, side, side));
             let overlay = pixels.map_or(Ok(None), |pixels| attention(&pixels))?;
-            let path = path.strip_prefix(folder).unwrap_or(&path).display().to_string();
+            let path = below(folder, &path).display().to_string();
             Ok(Loss { scores: scores.clone(), path, picture, overlay })
         };
         let losses = scores.top_losses.iter().map(&mut loss).collect::<Result<_>>()?;
         let on = format!("{} {what}: {:.1} % right.", scores.images, 100.0 * scores.accuracy);
         Ok(Judged { on, scores, losses })
     }
+}
+
+/// `path` as seen from `folder`, whichever of the two was given from the root on and whichever from the working folder.
+fn below(folder: &Path, path: &Path) -> PathBuf {
+    let folder = folder.canonicalize().ok();
+    let is_folder = |above: &&Path| folder.is_some() && above.canonicalize().ok() == folder;
+    let inside = path.ancestors().find(is_folder).and_then(|above| path.strip_prefix(above).ok());
+    inside.unwrap_or(path).to_path_buf()
 }

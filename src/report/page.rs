@@ -55,7 +55,7 @@ impl Report {
             (section("Learning curves", curves::draw(&self.curves)))
             @match &self.judged {
                 Some(found) => (judged(found)),
-                None => (section("Evaluation", line("It is judged when the run ends, on the images that validate."))),
+                None => (section("Evaluation", line("Where images validate, the best checkpoint is judged on them when the run ends."))),
             }
             (section("What trains, and what freezing saves", freeze::draw(&self.freeze)))
             (section("Where the time goes", html! {

@@ -1,6 +1,5 @@
 //! The options that say what counts how much in the loss.
 
-use crate::data::folder::Dataset;
 use crate::error::{Error, Result, unknown};
 use crate::train::Weighting;
 
@@ -20,17 +19,18 @@ pub struct LossArgs {
 }
 
 impl LossArgs {
+    /// How much each of `classes` counts, of which as many samples train as `counts` says.
+    ///
     /// # Errors
     /// An unknown class, or a weight that is no number or negative.
-    pub fn weighting(&self, data: &Dataset) -> Result<Weighting> {
-        let classes = data.classes.len();
+    pub fn weighting(&self, classes: &[String], counts: &[usize]) -> Result<Weighting> {
         let asked = if self.balance { Some("balanced") } else { self.class_weights.as_deref() };
         let weighting = match asked {
             None => Weighting::default(),
-            Some("balanced") => Weighting::balanced(&data.train.class_counts(classes)),
-            Some(text) => Weighting { classes: named(text, &data.classes)?, samples: Vec::new() },
+            Some("balanced") => Weighting::balanced(counts),
+            Some(text) => Weighting { classes: named(text, classes)?, samples: Vec::new() },
         };
-        weighting.check(classes, data.train.len())?;
+        weighting.check(classes.len(), counts.iter().sum())?;
         Ok(weighting)
     }
 }

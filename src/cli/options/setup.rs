@@ -63,25 +63,22 @@ impl SetupArgs {
     /// An option that makes no sense, data that cannot be trained on, or weights that are not there.
     pub fn run(&self, data: &Path, shared: &Shared) -> Result<(Run, Dataset)> {
         self.optimizer.check()?;
-        let features = FeatureFile::meant(data)?;
-        let start = match &features {
-            Some(file) => file.origin.start()?,
-            None => self.start()?,
-        };
         let (settings, images) = self.data(data)?;
         images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
-        let architecture = match &features {
-            Some(FeatureFile { origin, .. }) => {
-                origin.with_head(self.model.head(origin.pool(self.model.pool), settings.classes.len())?)
+        let (start, architecture, counts) = match settings.features()? {
+            Some(file) => self.on_features(&file, shared)?,
+            None => {
+                let start = self.start()?;
+                let architecture = self.architecture(&start, &settings.classes)?;
+                (start, architecture, images.train.class_counts(settings.classes.len()))
             }
-            None => self.architecture(&start, &settings.classes)?,
         };
         self.model.freeze()?.count(&architecture)?;
         let run = Run {
             start,
             initial: self.weights.init,
             label_smoothing: self.loss.label_smoothing,
-            weighting: self.loss.weighting(&images)?,
+            weighting: self.loss.weighting(&settings.classes, &counts)?,
             optimizer: self.optimizer.rule()?,
             batch: self.batch.most(),
             precision: self.precision.precision,
@@ -89,6 +86,21 @@ impl SetupArgs {
             ..Run::new(settings, architecture)
         };
         Ok((run, images))
+    }
+
+    /// First weights and architecture of a head on `file`, and how many of its rows of each class train.
+    fn on_features(&self, file: &FeatureFile, shared: &Shared) -> Result<(Start, Architecture, Vec<usize>)> {
+        let origin = &file.origin;
+        let (made, trains) = (origin.precision, self.precision.precision);
+        if made != trains {
+            let (made, trains) = (made.name(), trains.name());
+            shared.say(format_args!(
+                "warning   these features were made in {made} and the head trains in {trains}: a whole pass in either will \
+                 differ a little from what it trained on"
+            ));
+        }
+        let head = self.model.head(origin.pool(self.model.pool), file.classes().len())?;
+        Ok((origin.start()?, origin.with_head(head), file.class_counts()))
     }
 
     fn data(&self, path: &Path) -> Result<(DataSettings, Dataset)> {

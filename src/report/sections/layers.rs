@@ -43,7 +43,10 @@ impl LayerTimes {
 
 pub fn draw(times: Option<&LayerTimes>) -> Markup {
     let Some(times) = times else {
-        return line("Times of single layers were not measured; 'frostline profile' measures them.");
+        return line(
+            "Layers are timed when a run on images ends, where a step takes less than ten seconds; 'frostline profile' \
+             times them at any time.",
+        );
     };
     let bars = times.layers.iter().map(|time| {
         let total: f64 = time.milliseconds.iter().sum();

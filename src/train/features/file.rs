@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::split;
 use crate::error::{Error, Result};
 use crate::nn::{Architecture, Layer, Pool};
+use crate::ops::Precision;
 use crate::train::features::Extractor;
 use crate::train::interrupt;
 use crate::train::pretrained::Pretrained;
@@ -24,17 +26,22 @@ pub struct Origin {
     /// The base's weights; `None` for random ones under `seed`.
     pub weights: Option<Pretrained>,
     pub seed: u64,
+    /// In which the base ran.
+    #[serde(default)]
+    pub precision: Precision,
     /// The version of the program that wrote it.
     pub version: String,
 }
 
 impl Origin {
-    pub fn new(architecture: &Architecture, pooled: bool, weights: Option<Pretrained>, seed: u64) -> Origin {
+    /// Of maps in f32 under random weights of seed 0.
+    pub fn new(architecture: &Architecture) -> Origin {
         Origin {
             architecture: architecture.clone(),
-            pooled,
-            weights,
-            seed,
+            pooled: false,
+            weights: None,
+            seed: 0,
+            precision: Precision::F32,
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -97,16 +104,20 @@ pub fn write(
 pub struct FeatureFile {
     reader: Arc<Reader>,
     pub origin: Origin,
+    /// The most rows that train, and as many that validate.
+    limit: usize,
 }
 
 impl FeatureFile {
-    /// Opens `path` if it is meant as a file of features and not as a folder of images.
+    /// Opens `path` if it is meant as a file of features and not as a folder of images; at most `limit` rows of each
+    /// part are taken, one of each class in turn.
     ///
     /// # Errors
     /// As [`FeatureFile::open`].
-    pub fn meant(path: &Path) -> Result<Option<FeatureFile>> {
+    pub fn meant(path: &Path, limit: Option<usize>) -> Result<Option<FeatureFile>> {
         let named = path.extension().is_some_and(|e| e == "safetensors" || e == "h5" || e == "npz");
-        (named && path.is_file()).then(|| FeatureFile::open(path)).transpose()
+        let open = || Ok(FeatureFile { limit: limit.unwrap_or(usize::MAX), ..FeatureFile::open(path)? });
+        (named && path.is_file()).then(open).transpose()
     }
 
     /// # Errors
@@ -123,7 +134,7 @@ impl FeatureFile {
                 format!("its origin cannot be read ({e}); was it written by a newer version?"),
             )
         })?;
-        Ok(FeatureFile { reader, origin })
+        Ok(FeatureFile { reader, origin, limit: usize::MAX })
     }
 
     pub fn classes(&self) -> &[String] {
@@ -136,20 +147,22 @@ impl FeatureFile {
         &architecture.layers[architecture.base - 1 + usize::from(self.origin.pooled)].name
     }
 
-    /// How many rows train, and how many validate.
-    pub fn counts(&self) -> (usize, usize) {
-        let validating = self.reader.labels.iter().filter(|label| label.validates).count();
-        (self.reader.labels.len() - validating, validating)
-    }
-
     /// The rows that train or that validate, in batches of `batch`; read from the file as they are asked for.
     pub fn part(&self, validates: bool, batch: usize) -> FileSamples {
         let rows = (0u32..).zip(&self.reader.labels).filter(|(_, label)| label.validates == validates);
+        let (rows, classes): (Vec<u32>, Vec<u32>) = rows.map(|(row, label)| (row, label.class)).unzip();
+        let kept = split::in_turn(&classes, self.limit);
         FileSamples {
             reader: self.reader.clone(),
-            rows: rows.map(|(row, _)| row).collect(),
+            rows: kept.into_iter().map(|place| rows[place]).collect(),
             batch: batch.max(1),
         }
+    }
+
+    /// How many rows of each class train.
+    pub fn class_counts(&self) -> Vec<usize> {
+        let part = self.part(false, 1);
+        split::counts((0..part.len() as u32).map(|row| part.class(row)), self.classes().len())
     }
 }
 

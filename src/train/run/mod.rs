@@ -27,6 +27,7 @@ use crate::train::callbacks::monitor::Monitor;
 use crate::train::callbacks::plateau::Plateau;
 use crate::train::features::file::FeatureFile;
 use crate::train::pretrained::Start;
+use crate::train::samples::Samples;
 use crate::train::schedule::Schedule;
 use crate::train::schedule::stages::Stage;
 use crate::train::weighting::Weighting;
@@ -195,12 +196,12 @@ impl DataSettings {
         options: &folder::Options,
         limit: Option<usize>,
     ) -> Result<(DataSettings, Dataset)> {
-        let features = FeatureFile::meant(path)?;
+        let features = FeatureFile::meant(path, limit)?;
         let mut data = match &features {
             Some(file) => Dataset::empty(file.classes()),
             None => Dataset::open(path, options)?,
         };
-        let (train, val) = features.map_or((0, 0), |file| file.counts());
+        let rows = |validates| features.as_ref().map_or(0, |file| file.part(validates, 1).len());
         if let Some(limit) = limit {
             (data.train, data.val) = (data.train.limited(limit), data.val.limited(limit));
         }
@@ -211,10 +212,18 @@ impl DataSettings {
             resize: Filter::default(),
             strict: options.strict,
             classes: data.classes.clone(),
-            train: data.train.len() + train,
-            val: data.val.len() + val,
+            train: data.train.len() + rows(false),
+            val: data.val.len() + rows(true),
         };
         Ok((settings, data))
+    }
+
+    /// The file of features that stands for images, where the path names one.
+    ///
+    /// # Errors
+    /// As [`FeatureFile::open`].
+    pub fn features(&self) -> Result<Option<FeatureFile>> {
+        FeatureFile::meant(&self.path, self.limit)
     }
 
     /// Opens the same images again.

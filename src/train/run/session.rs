@@ -83,7 +83,7 @@ impl Session {
     }
 
     fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
-        let (loaders, features) = (setup::loaders(&run, data)?, FeatureFile::meant(&run.data.path)?);
+        let (loaders, features) = (setup::loaders(&run, data)?, run.data.features()?);
         Ok(Session {
             run,
             folder: folder.to_path_buf(),

@@ -143,7 +143,7 @@ pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'
     Ok(Staged {
         graph: cut.rest,
         train: part(false),
-        val: (file.counts().1 > 0).then(|| part(true)),
+        val: Some(part(true)).filter(|val| !val.is_empty()),
         cached: Some(layer.to_owned()),
         about: format!("{layer}: {}", run.data.path.display()),
         memory: run.memory(),
