@@ -18,14 +18,6 @@ struct P {
 @group(0) @binding(2) var<storage, read_write> y4: array<vec4f>;
 @group(0) @binding(3) var<storage, read> x_floats: array<f32>;
 
-fn mapped(pixel: vec3f) -> vec3f {
-    let red = vec3f(p.red_x, p.red_y, p.red_z);
-    let green = vec3f(p.green_x, p.green_y, p.green_z);
-    let blue = vec3f(p.blue_x, p.blue_y, p.blue_z);
-    let offset = vec3f(p.offset_x, p.offset_y, p.offset_z);
-    return vec3f(dot(red, pixel), dot(green, pixel), dot(blue, pixel)) + offset;
-}
-
 fn byte(e: u32) -> f32 {
     return f32((x[x_at + e / 4u] >> (8u * (e % 4u))) & 255u);
 }

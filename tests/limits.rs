@@ -9,14 +9,14 @@ use frostline::error::Error;
 use frostline::gpu::adapter::Choice;
 use frostline::gpu::{Caps, Device};
 use frostline::graph::fit::{fit, fit_beside};
-use frostline::graph::{Graph, Plan, Program, Settings, Store, program};
+use frostline::graph::{Graph, Plan, Program, Settings, Store, names};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::ops::dense::windows;
 use frostline::ops::trial::compare_all;
 use frostline::ops::{Case, GlobalAveragePool, Now, Precision, Rung, Rungs};
 use frostline::optim::{RuleRef, Sgd};
-use frostline::train::passes::{Setting, largest_batch};
+use frostline::train::passes::{Setting, largest_batch, plan_evaluation, plan_step, with_evaluation};
 use frostline::train::{FeatureSamples, Fit, Metrics, Observer};
 use support::device;
 
@@ -187,12 +187,12 @@ fn the_counter_of_live_bytes_equals_the_plan() {
         init::parameters(&graph, &mut store, 1, |_| true).unwrap();
         let plan = Plan::new(&graph, device.caps(), settings(&graph, 3)).unwrap();
         let (planned, before) = (plan.memory().total(), device.live_bytes());
-        let beside = program::allocates(&graph, &plan, &store);
+        let beside = names::allocates(&graph, &plan, |name| store.contains(name));
         let training = Program::new(&graph, plan, &mut store).unwrap();
         assert_eq!((device.live_bytes(), before + beside), (planned, planned), "{freeze}");
         let evaluation = Settings { training: false, rule: None, ..settings(&graph, 2) };
         let plan = Plan::new(&graph, device.caps(), evaluation).unwrap();
-        let beside = program::allocates(&graph, &plan, &store);
+        let beside = names::allocates(&graph, &plan, |name| store.contains(name));
         let evaluating = Program::new(&graph, plan, &mut store).unwrap();
         assert_eq!(device.live_bytes(), planned + beside, "{freeze}");
         drop((training, evaluating));
@@ -251,6 +251,9 @@ fn a_run_stays_within_its_budget_and_names_what_fits() {
     };
     run(memory, &mut store, &mut peak).unwrap();
     assert!(peak.bytes > one && peak.bytes <= memory, "{} of {memory}", peak.bytes);
+    let evaluation = plan_evaluation(&graph, caps, Precision::F32).unwrap().memory().beside_parameters();
+    let planned = plan_step(&graph, caps, &step, memory - evaluation).unwrap();
+    assert_eq!(peak.bytes, with_evaluation(&graph, caps, &planned, memory).unwrap());
 
     store.forget(|name| name.contains(":state"));
     let before = store.device().live_bytes();

@@ -22,7 +22,8 @@ use crate::train::passes::Passes;
 use crate::train::run::keeper::BEST;
 use crate::train::run::setup;
 use crate::train::{
-    Checkpoint, EpochRow, History, ImageSamples, Metrics, Observer, Progress, Run, Session, Stage, Watcher,
+    Checkpoint, EpochRow, History, ImageSamples, Metrics, Observer, Progress, Run, Session, Size, Stage,
+    Watcher,
 };
 
 /// Epochs on cached features take a blink: the page is not written more often than this.
@@ -76,9 +77,12 @@ impl<'a> Reporting<'a> {
     /// # Errors
     /// The checkpoint or all images have become unreadable, the device is lost, or the folder cannot be written.
     pub fn finish(mut self, session: &Session, mut store: Store) -> Result<()> {
+        let run = &session.run;
+        // What the run itself took is enough, whatever its budget: a page costs no memory that was not announced.
+        let memory = Size::of(run, store.device().caps(), run.memory())?.total();
         self.report.samples = augmented(session, &mut store)?;
-        self.report.layers = layer_times(session, &mut store)?;
-        self.report.judged = judge(session, store)?;
+        self.report.layers = layer_times(session, &mut store, memory)?;
+        self.report.judged = judge(session, store, memory)?;
         self.write()
     }
 }
@@ -107,9 +111,9 @@ fn augmented(session: &Session, store: &mut Store) -> Result<Vec<Sample>> {
     Ok(seen.chunks_exact(h * w * 3).zip(&paths).map(sample).collect())
 }
 
-/// Where a step of the last stage spends its time; it trains `store` further. Nothing where steps are long, or where
-/// there are no images.
-fn layer_times(session: &Session, store: &mut Store) -> Result<Option<LayerTimes>> {
+/// Where a step of the last stage spends its time; it trains `store` further. Nothing where steps are long, where not one
+/// image fits into `memory` bytes, or where there are no images.
+fn layer_times(session: &Session, store: &mut Store, memory: u64) -> Result<Option<LayerTimes>> {
     let (run, Some(loader)) = (&session.run, session.loaders.first()) else { return Ok(None) };
     let stage = run.stages.last().expect("a run has stages");
     let graph = setup::graph(run, stage)?;
@@ -120,13 +124,17 @@ fn layer_times(session: &Session, store: &mut Store) -> Result<Option<LayerTimes
         learning_rate: stage.rate,
         states: optim::states(rule.as_ref()),
     };
-    let mut passes = Passes::new(&graph, store, run.batch, Some(rule), run.memory())?;
+    let mut passes = match Passes::new(&graph, store, run.batch, Some(rule), memory) {
+        // The parts ran one after the other; the whole step needs more.
+        Err(Error::TooLarge { .. }) => return Ok(None),
+        passes => passes?,
+    };
     let samples = ImageSamples(loader.clone());
     let found = profile::one_step(&mut passes, &samples, &settings, LONG_STEP)?;
     Ok(found.map(|(layers, samples)| LayerTimes::of(&layers, samples)))
 }
 
-fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
+fn judge(session: &Session, store: Store, memory: u64) -> Result<Option<Judged>> {
     let (run, Some(loader)) = (&session.run, session.loaders.get(1)) else { return Ok(None) };
     let (checkpoint, mut source) = Checkpoint::open(&session.folder.join(BEST))?;
     let mut network = checkpoint.network()?;
@@ -138,7 +146,7 @@ fn judge(session: &Session, store: Store) -> Result<Option<Judged>> {
     (store.choices, store.precision) = (choices, precision);
     checkpoint.load(&mut *source, &mut store)?;
     let samples = ImageSamples(loader.clone());
-    let found = evaluate(&network.graph, &mut store, &samples, run.batch, run.memory())?;
+    let found = evaluate(&network.graph, &mut store, &samples, run.batch, memory)?;
     let what = "images that were not trained on";
     judged(&network, &mut store, &found, what, &run.data.classes, (loader, &run.data.path)).map(Some)
 }

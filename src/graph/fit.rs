@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use crate::gpu::Caps;
 use crate::graph::builder::Graph;
+use crate::graph::names;
 use crate::graph::plan::Plan;
-use crate::graph::program;
 use crate::graph::settings::Settings;
 use crate::graph::store::Store;
 
@@ -24,8 +24,26 @@ pub fn fit(graph: &Graph, caps: &Caps, settings: Settings, memory: u64) -> Resul
 /// As [`fit`].
 pub fn fit_beside(graph: &Graph, store: &Store, settings: Settings, memory: u64) -> Result<Plan> {
     let device = store.device();
-    let held = |plan: &Plan| device.live_bytes() + program::allocates(graph, plan, store);
+    let held = |plan: &Plan| device.live_bytes() + names::allocates(graph, plan, |name| store.contains(name));
     Search { graph, caps: device.caps(), memory, held: &held }.fit(store.settings(settings))
+}
+
+/// Bytes that a device holds with a program of `first` bound to it and then one that [`fit_beside`] finds for the same
+/// graph. `memory` bounds them.
+///
+/// # Errors
+/// As [`fit`].
+pub fn held_by_both(
+    graph: &Graph,
+    caps: &Caps,
+    first: &Plan,
+    settings: Settings,
+    memory: u64,
+) -> Result<u64> {
+    let known = names::names(graph, first);
+    let held =
+        |plan: &Plan| first.memory().total() + names::allocates(graph, plan, |name| known.contains(name));
+    Ok(held(&Search { graph, caps, memory, held: &held }.fit(settings)?))
 }
 
 /// The plan of the most samples, `settings.batch` at most, that fit in one pass.

@@ -8,6 +8,7 @@ pub mod fit;
 pub mod fuse;
 pub mod grad;
 pub mod interpreter;
+pub mod names;
 pub mod plan;
 pub mod program;
 pub mod role;

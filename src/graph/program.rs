@@ -12,11 +12,12 @@ use crate::gpu::pipeline::Build;
 use crate::gpu::{Buffer, Device, Dtype, Launch, Pipeline};
 use crate::graph::builder::{Graph, ValueId};
 use crate::graph::draft::{Add, PlannedStep};
+use crate::graph::names::own_name;
 use crate::graph::plan::{Place, Plan};
 use crate::graph::role::Role;
-use crate::graph::store::{LOSS_SCALE, Store, state_name};
+use crate::graph::store::Store;
 use crate::graph::watch::{Timed, Watch};
-use crate::ops::{Access, Now, Operand};
+use crate::ops::{Now, Operand};
 
 /// A plan with its buffers, ready to run.
 pub struct Program {
@@ -197,43 +198,10 @@ impl Program {
     }
 }
 
-/// Bytes that [`Program::new`] allocates for `plan`: all but what `store` holds already.
-pub fn allocates(graph: &Graph, plan: &Plan, store: &Store) -> u64 {
-    let own = plan.tensors.iter().enumerate().filter(|(_, tensor)| tensor.place == Place::Own);
-    let missing = own.filter(|(id, _)| own_name(graph, plan, *id).is_none_or(|name| !store.contains(&name)));
-    missing.map(|(_, tensor)| tensor.bytes).sum::<u64>() + plan.memory().slots
-}
-
 fn adds(add: Add, micro: usize) -> bool {
     match add {
         Add::Never => false,
         Add::Always => true,
         Add::LaterMicroBatches => micro > 0,
     }
-}
-
-/// The store's name for a tensor that outlives its program; inputs have none.
-fn own_name(graph: &Graph, plan: &Plan, id: usize) -> Option<String> {
-    match plan.tensors[id].role {
-        Role::Param(p) => Some(graph.params[p.0].name.clone()),
-        Role::State(p, i) => Some(state_name(&graph.params[p.0].name, i)),
-        Role::Scaling => Some(state_name(LOSS_SCALE, 0)),
-        Role::Input(_) => None,
-        _ => Some(constant_name(graph, plan, id)),
-    }
-}
-
-/// A constant is named by how it came about: the kernel, its words, and the parameters that it was computed from.
-fn constant_name(graph: &Graph, plan: &Plan, id: usize) -> String {
-    let maker = plan.prologue.iter().find(|s| s.tensors.contains(&id)).expect("a constant has a maker");
-    let bindings = || maker.step.bindings.iter().zip(&maker.tensors);
-    let reads = bindings().filter(|(b, _)| b.access == Access::Read);
-    let inputs = reads.map(|(_, &t)| match plan.tensors[t].role {
-        Role::Param(p) => graph.params[p.0].name.clone(),
-        _ => constant_name(graph, plan, t),
-    });
-    let inputs: Vec<String> = inputs.collect();
-    let binding = bindings().find(|(_, t)| **t == id).map_or("", |(b, _)| b.name);
-    let words = maker.step.block(&Now::default(), |_| false);
-    format!("{}{words:?}({}).{binding}", maker.step.kernel, inputs.join(","))
 }

@@ -1,9 +1,11 @@
 //! conv2d: 2-d cross-correlation with bias and a fused ReLU, forward and backward.
 //!
 //! This file holds what the op *is*: shape rule, parameters, reference, cases. Its rungs lower it: `naive`,
-//! `subgroup`, `winograd4`, `tiled`, `winograd4_tiled`. `pooled` is the same op with a max-pool in its store.
+//! `subgroup`, `winograd4`, `tiled`, `winograd4_tiled`. `pooled` is the same op with a max-pool in its store, `pixels`
+//! with preprocessing in its loads.
 
 mod naive;
+mod pixels;
 mod pooled;
 mod subgroup;
 mod tiled;
@@ -13,11 +15,12 @@ use std::any::Any;
 use std::sync::Arc;
 
 use crate::ops::{
-    Array, Case, Given, Gradients, Lowered, MaxPool2d, Op, OpRef, ParamSpec, Part, Rung, Site, Wants, fused,
-    gemm,
+    Array, Case, Dtype, Given, Gradients, Lowered, MaxPool2d, Op, OpRef, ParamSpec, Part, Preprocess, Rung,
+    Site, Wants, fused, gemm,
 };
 use crate::shape::Shape;
 
+use pixels::OfPixels;
 use pooled::Pooled;
 use winograd::Products;
 
@@ -89,7 +92,7 @@ impl Conv2d {
     fn product_gradients(&self, site: &Site, wants: &Wants, out: &mut Lowered) {
         if wants.d_params[0] {
             match site.rungs.d_w {
-                Rung::Subgroup => subgroup::weight_gradient(self, site, out),
+                Rung::Subgroup => subgroup::weight_gradient(self, site, out, &subgroup::from_x),
                 Rung::Tiled => tiled::weight_gradient(self, site, out),
                 Rung::Winograd4 => winograd::weight_gradient(self, site, Products::Subgroup, out),
                 Rung::Winograd4Tiled => winograd::weight_gradient(self, site, Products::Tiled, out),
@@ -200,7 +203,7 @@ impl Op for Conv2d {
 
     fn forward(&self, site: &Site) -> Lowered {
         match site.rungs.forward {
-            Rung::Subgroup => subgroup::forward(self, site),
+            Rung::Subgroup => subgroup::forward(self, site, &subgroup::from_x),
             Rung::Tiled => tiled::forward(self, site),
             Rung::Winograd4 => winograd::forward(self, site, Products::Subgroup),
             Rung::Winograd4Tiled => winograd::forward(self, site, Products::Tiled),
@@ -218,6 +221,11 @@ impl Op for Conv2d {
     fn with_next(&self, next: &dyn Op) -> Option<OpRef> {
         let pool = (next as &dyn Any).downcast_ref::<MaxPool2d>()?;
         Some(Arc::new(Pooled::new(self, pool)?))
+    }
+
+    fn with_previous(&self, previous: &dyn Op) -> Option<OpRef> {
+        let preprocess = (previous as &dyn Any).downcast_ref::<Preprocess>()?;
+        Some(Arc::new(OfPixels::new(self, *preprocess)))
     }
 
     fn reference(&self, given: Given) -> Array {
@@ -268,6 +276,15 @@ pub fn cases() -> Vec<Case> {
         let pooled = Pooled::new(&conv, &MaxPool2d::vgg()).expect("channels in fours");
         Case::new(pooled, &[x])
     };
+    let caffe = Preprocess {
+        order: [2, 1, 0],
+        scale: [1.0; 3],
+        offset: [-103.939, -116.779, -123.68],
+        pixels: Dtype::U8,
+    };
+    let pixels = |conv: Conv2d, dtype, x: &[usize]| {
+        Case::new(OfPixels::new(&conv, Preprocess { pixels: dtype, ..caffe }), &[x])
+    };
     vec![
         vgg(4, &[1, 1, 1, 3]),
         vgg(7, &[1, 5, 3, 3]),
@@ -284,6 +301,9 @@ pub fn cases() -> Vec<Case> {
         pooled(Conv2d::vgg(36), &[2, 11, 13, 8]),
         pooled(Conv2d { relu: false, ..Conv2d::vgg(64) }, &[3, 14, 6, 20]),
         pooled(Conv2d { bias: false, padding: Padding::Valid, ..Conv2d::vgg(8) }, &[1, 9, 22, 4]),
+        pixels(Conv2d::vgg(7), Dtype::U8, &[1, 5, 3, 3]),
+        pixels(Conv2d { relu: false, ..Conv2d::vgg(64) }, Dtype::U8, &[2, 9, 8, 3]),
+        pixels(Conv2d { stride: [2, 1], ..Conv2d::vgg(20) }, Dtype::F32, &[3, 7, 9, 3]),
         any(5, [1, 1], [1, 1], Padding::Same, &[2, 3, 3, 7]),
         any(8, [5, 5], [2, 2], Padding::Same, &[1, 11, 10, 4]),
         any(6, [3, 2], [2, 3], Padding::Valid, &[2, 9, 11, 3]),

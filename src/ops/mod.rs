@@ -258,6 +258,16 @@ pub trait Op: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// This op with `previous`, whose output only it reads, in its own loads, where it can take it in.
+    fn with_previous(&self, _previous: &dyn Op) -> Option<OpRef> {
+        None
+    }
+
+    /// Its output is an image on its way to the first layer.
+    fn gives_pixels(&self) -> bool {
+        !self.differentiable(0)
+    }
+
     /// Two runs differ: nothing behind it can be cached.
     fn is_stochastic(&self) -> bool {
         false

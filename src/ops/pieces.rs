@@ -25,6 +25,7 @@ piece!("`pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::ra
 piece!("`clipped`, `decayed`: what every update rule does before its own formula.", UPDATE, "update");
 piece!("`strip`: four channels of a chunk of rows.", STRIP, "strip");
 piece!("`sum_over_group`: a sum over a workgroup, in a fixed order.", GROUP_SUM, "group_sum");
+piece!("`mapped`: a pixel as a network was trained on it.", COLOUR, "colour");
 piece!("`texel`: the place of a texel in its texture.", TEXEL, "texel");
 piece!("`load_x4` for runs that are whole and aligned.", X4_ALIGNED, "x4_aligned");
 piece!("`load_x4` for anything.", X4_STRIDED, "x4_strided");

@@ -52,7 +52,7 @@ impl Precision {
     /// What the output of `op` and its gradient are stored as. Losses stay f32, and so do pixels on their way in:
     /// around 128 an f16 knows eighths of a grey level only, which is a waste of what the first layer is given.
     pub fn output(self, op: &dyn Op) -> Dtype {
-        if op.is_loss() || !op.differentiable(0) { Dtype::F32 } else { self.activation() }
+        if op.is_loss() || op.gives_pixels() { Dtype::F32 } else { self.activation() }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Bytes of images become the numbers that a network was trained on.
 
 use crate::gpu::Kernel;
-use crate::ops::pieces::INDEX;
+use crate::ops::pieces::{COLOUR, INDEX};
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Case, Dtype, Given, Lowered, Op, Operand, Part, Site, Step, Word};
 use crate::shape::Shape;
@@ -30,13 +30,15 @@ impl Preprocess {
         x[self.order[c]] * f64::from(self.scale[c]) + f64::from(self.offset[c])
     }
 
-    /// The rows of the matrix that permutes and scales, one after the other.
-    fn matrix(&self) -> [f32; 9] {
-        let mut matrix = [0.0; 9];
+    /// What the shaders' `mapped` reads: the rows of the matrix that permutes and scales, one after the other, and the
+    /// offsets.
+    pub fn words(&self) -> [Word; 12] {
+        let mut words = [0.0; 12];
         for c in 0..3 {
-            matrix[3 * c + self.order[c]] = self.scale[c];
+            words[3 * c + self.order[c]] = self.scale[c];
+            words[9 + c] = self.offset[c];
         }
-        matrix
+        words.map(Word::F32)
     }
 }
 
@@ -72,13 +74,12 @@ impl Op for Preprocess {
             _ if sample.is_multiple_of(12) => ("forward4", "x", "y4", elements / 12),
             _ => ("forward", "x", "y", elements),
         };
-        let mut step = Step::new(Kernel::new("preprocess", SOURCE, entry).piece(INDEX), Part::Forward)
+        let kernel = Kernel::new("preprocess", SOURCE, entry).piece(INDEX).piece(COLOUR);
+        let step = Step::new(kernel, Part::Forward)
             .read(x, Operand::X(0))
             .write(y, Operand::Y)
-            .sizes(&[count as usize]);
-        for value in self.matrix().into_iter().chain(self.offset) {
-            step = step.word(Word::F32(value));
-        }
+            .sizes(&[count as usize])
+            .words(self.words());
         step.groups(flat_grid(count, site.caps.max_groups)).flops(6 * elements).into()
     }
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use crate::data::augmentation::Augmentation;
 use crate::error::{Error, Result};
 use crate::gpu::{Caps, Device, ReadBack};
-use crate::graph::fit::{fit, fit_beside, largest};
+use crate::graph::fit::{fit, fit_beside, held_by_both, largest};
 use crate::graph::role::Role;
-use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId, program};
+use crate::graph::{Graph, Plan, Program, Settings, Store, ValueId, names};
 use crate::nn::network::Ends;
 use crate::ops::{Now, Precision};
 use crate::optim::RuleRef;
@@ -191,7 +191,18 @@ fn settings(ends: Ends, batch: usize, rule: Option<RuleRef>) -> Settings {
 /// A graph without a loss, or a sample that no adapter like this one holds.
 pub fn least_evaluation(graph: &Graph, store: &Store) -> Result<u64> {
     let plan = plan_evaluation(graph, store.device().caps(), store.precision)?;
-    Ok(program::allocates(graph, &plan, store))
+    Ok(names::allocates(graph, &plan, |name| store.contains(name)))
+}
+
+/// Bytes of the training step `step` and of the evaluation beside it, in batches as large or as large as fit: `memory`
+/// bounds them. No device.
+///
+/// # Errors
+/// Not even one sample fits, with the cure.
+pub fn with_evaluation(graph: &Graph, caps: &Caps, step: &Plan, memory: u64) -> Result<u64> {
+    let Settings { batch, precision, .. } = step.settings;
+    let evaluation = Settings { precision, ..settings(ends(graph)?, batch, None) };
+    held_by_both(graph, caps, step, evaluation, memory)
 }
 
 /// The plan of evaluating one sample at a time. No device.

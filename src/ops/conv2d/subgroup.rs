@@ -17,16 +17,25 @@ pub fn applies(g: &Geometry) -> bool {
     taps <= LONGEST_LOOP && g.wo.div_ceil(4) <= LONGEST_LOOP
 }
 
-pub fn forward(conv: &Conv2d, site: &Site) -> Lowered {
+/// Who writes a halo out: the texels that it gives.
+pub type Fill<'a> = &'a dyn Fn(&mut Lowered, Part, &Halo) -> Operand;
+
+/// From x, which is the map.
+pub fn from_x(out: &mut Lowered, part: Part, halo: &Halo) -> Operand {
+    halo.push(out, part, Operand::X(0))
+}
+
+pub fn forward(conv: &Conv2d, site: &Site, fill: Fill) -> Lowered {
     let g = conv.at(&site.x[0]);
     let mut out = Lowered::default();
     let halo = Halo {
+        n: g.n,
         size: [g.h, g.w, g.ci],
         out: [(g.ho - 1) * g.sh + g.kh, (g.wo - 1) * g.sw + g.kw],
         pad: [g.top, g.left],
         step: [1, 1],
     };
-    let x = halo.push(&mut out, Part::Forward, Operand::X(0), g.n);
+    let x = fill(&mut out, Part::Forward, &halo);
     let c = g.ci.next_multiple_of(4);
     let w = Walk {
         lines: g.kh * g.kw,
@@ -55,12 +64,13 @@ pub fn input_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
     let g = conv.at(&site.x[0]);
     let d_x = Operand::DX(0);
     let halo = Halo {
+        n: g.n,
         size: [g.ho, g.wo, g.co],
         out: [g.h + g.kh - 1, g.w + g.kw - 1],
         pad: [g.kh - 1 - g.top, g.kw - 1 - g.left],
         step: [g.sh, g.sw],
     };
-    let d_y = halo.push(out, Part::DX, Operand::DY, g.n);
+    let d_y = halo.push(out, Part::DX, Operand::DY);
     let c = g.co.next_multiple_of(4);
     let w = Walk {
         lines: g.kh * g.kw,
@@ -82,16 +92,17 @@ pub fn input_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
 }
 
 /// d_w is a product over all pixels, in pieces that the longest loop holds; later pieces add to the first.
-pub fn weight_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered) {
+pub fn weight_gradient(conv: &Conv2d, site: &Site, out: &mut Lowered, fill: Fill) {
     let g = conv.at(&site.x[0]);
     let line4 = g.wo.div_ceil(4);
     let halo = Halo {
+        n: g.n,
         size: [g.h, g.w, g.ci],
         out: [(g.ho - 1) * g.sh + g.kh, (line4 * 4 - 1) * g.sw + g.kw],
         pad: [g.top, g.left],
         step: [1, 1],
     };
-    let x = halo.push(out, Part::DW, Operand::X(0), g.n);
+    let x = fill(out, Part::DW, &halo);
     let most = (LONGEST_LOOP / line4).max(1);
     for piece in 0..pieces_of_lines(&g, site.caps.max_binding, most) {
         let first = (piece * most).min(g.n * g.ho);
@@ -159,15 +170,16 @@ fn tn(g: &Geometry, halo: &Halo, (first, lines, line4): (usize, usize, usize), d
     }
 }
 
-/// A map in texels with its padding written out.
-struct Halo {
-    /// Height, width, channels of the map.
-    size: [usize; 3],
+/// Maps in texels with their padding written out.
+pub struct Halo {
+    pub n: usize,
+    /// Height, width, channels of a map.
+    pub size: [usize; 3],
     /// Height and width with the padding.
-    out: [usize; 2],
-    pad: [usize; 2],
+    pub out: [usize; 2],
+    pub pad: [usize; 2],
     /// Distance of neighbouring pixels.
-    step: [usize; 2],
+    pub step: [usize; 2],
 }
 
 impl Halo {
@@ -175,23 +187,27 @@ impl Halo {
         self.size[2].div_ceil(4)
     }
 
-    fn push(&self, out: &mut Lowered, part: Part, x: Operand, n: usize) -> Operand {
-        let texels = out.texels((n * self.out[0] * self.out[1] * self.c4()) as u64);
+    fn push(&self, out: &mut Lowered, part: Part, x: Operand) -> Operand {
         let aligned = self.size[2].is_multiple_of(4);
         let kernel = Kernel::new("conv2d_halo", include_str!("../../../shaders/conv2d_halo.wgsl"), "halo")
             .piece(pieces::TEXEL)
             .piece(if aligned { pieces::X4_ALIGNED } else { pieces::X4_STRIDED });
-        out.push(
-            Step::new(kernel, part)
-                .read("x", x)
-                .write_texels("out", texels)
+        let step = Step::new(kernel, part).read("x", x);
+        self.filled(out, |texels| {
+            step.write_texels("out", texels)
                 .sizes(&self.size)
                 .sizes(&[self.c4()])
                 .sizes(&self.out)
                 .sizes(&self.pad)
                 .sizes(&self.step)
-                .groups([(self.out[1] * self.c4()).div_ceil(8), self.out[0], n].map(|d| d as u32)),
-        );
+        })
+    }
+
+    /// The texels, which the step writes: one invocation for each.
+    pub fn filled(&self, out: &mut Lowered, step: impl FnOnce(Operand) -> Step) -> Operand {
+        let texels = out.texels((self.n * self.out[0] * self.out[1] * self.c4()) as u64);
+        let groups = [(self.out[1] * self.c4()).div_ceil(8), self.out[0], self.n];
+        out.push(step(texels).groups(groups.map(|d| d as u32)));
         texels
     }
 }

@@ -49,7 +49,7 @@ fn worth_caching(
     most: u64,
 ) -> Result<(Cut, u64), String> {
     // What augments works on pixels, which have no gradient; dropout does not.
-    let augments = |node: &Node| node.op.is_stochastic() && !node.op.differentiable(0);
+    let augments = |node: &Node| node.op.is_stochastic() && node.op.gives_pixels();
     match variants.map(|variants| &variants.augmentation) {
         None if graph.nodes.iter().any(augments) => {
             return Err("augmentation draws anew in each (--cache-augment K keeps K variants)".into());

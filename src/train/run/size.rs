@@ -2,6 +2,7 @@
 
 use crate::error::Result;
 use crate::gpu::Caps;
+use crate::graph::cut::Cut;
 use crate::graph::fit::fit;
 use crate::graph::{Graph, Settings};
 use crate::ops::Dtype;
@@ -17,7 +18,8 @@ use crate::train::schedule::stages::Stage;
 pub struct Size {
     /// Images of the largest step that runs in one pass in every stage, the run's batch at most.
     pub one_pass: usize,
-    /// Bytes of the device in the largest stage: a step, and the evaluation beside it.
+    /// Bytes of the device in the largest stage: its frozen part, or a step with the evaluation beside it, or the whole
+    /// network judging one image at the end.
     pub device: u64,
     /// Bytes of the frozen part's results, in the machine's memory.
     pub features: u64,
@@ -46,24 +48,47 @@ impl Size {
             Parts::of(&graph, images, variants.as_ref(), caps, memory);
         // The parameters of one part stay on the device while the other runs.
         let beside = |part: &Graph| bytes_of_parameters(&graph) - bytes_of_parameters(part);
-        let within = |part: &Graph| memory.saturating_sub(beside(part));
-        if let Some(cut) = &cut {
-            let precision = run.precision;
-            let settings = Settings { precision, ..features::settings(&cut.prefix, &cut.crossing[0], 1)? };
-            fit(&cut.prefix, caps, settings, within(&cut.prefix))?;
-        }
-        let trains = cut.as_ref().map_or(&graph, |cut| &cut.rest);
-        let evaluation = match run.data.val {
-            0 => 0,
-            _ => passes::plan_evaluation(trains, caps, run.precision)?.memory().beside_parameters(),
+        let frozen = match &cut {
+            None => 0,
+            Some(cut) => of_frozen(run, cut, caps, memory.saturating_sub(beside(&cut.prefix)))?,
         };
-        let memory = within(trains).saturating_sub(evaluation);
-        let step = Setting { rule: run.optimizer.rule(), batch: run.batch, precision: run.precision };
-        let one_pass = passes::largest_batch(trains, caps, &step, memory)?;
-        let step = passes::plan_step(trains, caps, &step, memory)?;
-        let device = step.memory().total() + beside(trains) + evaluation;
+        let trains = cut.as_ref().map_or(&graph, |cut| &cut.rest);
+        let (one_pass, step) = of_training(run, trains, caps, memory.saturating_sub(beside(trains)))?;
+        let judging = passes::plan_evaluation(&graph, caps, run.precision)?.memory().total();
+        let frozen = frozen + cut.as_ref().map_or(0, |cut| beside(&cut.prefix));
+        let device = frozen.max(step + beside(trains)).max(judging);
         Ok(Size { one_pass, device, features: feature_bytes })
     }
+
+    /// Bytes of the machine's memory and the device's.
+    pub fn total(&self) -> u64 {
+        self.device + self.features
+    }
+}
+
+/// Bytes of the device while the frozen part runs ahead.
+fn of_frozen(run: &Run, cut: &Cut, caps: &Caps, memory: u64) -> Result<u64> {
+    let settings = features::settings(&cut.prefix, &cut.crossing[0], run.batch)?;
+    let settings = Settings { precision: run.precision, ..settings };
+    Ok(fit(&cut.prefix, caps, settings, memory)?.memory().total())
+}
+
+/// Images of the largest step that runs in one pass, and bytes of a step with the evaluation beside it.
+fn of_training(run: &Run, graph: &Graph, caps: &Caps, memory: u64) -> Result<(usize, u64)> {
+    let validates = run.data.val > 0;
+    let least = match validates {
+        false => 0,
+        true => passes::plan_evaluation(graph, caps, run.precision)?.memory().beside_parameters(),
+    };
+    let for_step = memory.saturating_sub(least);
+    let step = Setting { rule: run.optimizer.rule(), batch: run.batch, precision: run.precision };
+    let one_pass = passes::largest_batch(graph, caps, &step, for_step)?;
+    let step = passes::plan_step(graph, caps, &step, for_step)?;
+    let bytes = match validates {
+        false => step.memory().total(),
+        true => passes::with_evaluation(graph, caps, &step, memory)?,
+    };
+    Ok((one_pass, bytes))
 }
 
 fn bytes_of_parameters(graph: &Graph) -> u64 {
