@@ -1,6 +1,6 @@
-// A running average over one parameter, or a window of it, of `count` elements (or vec4); iteration counts from 0.
+// A running average over one parameter, or a window of it, of `count` values; iteration counts from 0.
 //   average = m * average + (1 - m) * w, and average = w in the first step;  every `overwrite` steps w = average
-// One invocation updates one element; four in the kernel on vec4.
+// One invocation updates one value, which is one element or four neighbours.
 // Source: Keras use_ema; Polyak and Juditsky 1992.
 
 struct P {
@@ -11,12 +11,10 @@ struct P {
     iteration: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> w: array<f32>;
-@group(0) @binding(1) var<storage, read_write> average: array<f32>;
-@group(0) @binding(2) var<storage, read_write> w4: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> average4: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> w: array<Value>;
+@group(0) @binding(1) var<storage, read_write> average: array<Value>;
 
-fn mixed(now: vec4f, before: vec4f) -> vec4f {
+fn mixed(now: Value, before: Value) -> Value {
     if (p.iteration == 0u) { return now; }
     return p.momentum * before + p.rest * now;
 }
@@ -33,20 +31,7 @@ fn update(
 ) {
     let i = flat_index(group, groups, local);
     if (i >= p.count) { return; }
-    let mean = mixed(vec4f(w[w_at + i]), vec4f(average[average_at + i])).x;
-    average[average_at + i] = mean;
-    if (overwrites()) { w[w_at + i] = mean; }
-}
-
-@compute @workgroup_size(SIZE)
-fn update4(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = flat_index(group, groups, local);
-    if (i >= p.count) { return; }
-    let mean = mixed(w4[w4_at / 4u + i], average4[average4_at / 4u + i]);
-    average4[average4_at / 4u + i] = mean;
-    if (overwrites()) { w4[w4_at / 4u + i] = mean; }
+    let mean = mixed(w[w_at / WIDTH + i], average[average_at / WIDTH + i]);
+    average[average_at / WIDTH + i] = mean;
+    if (overwrites()) { w[w_at / WIDTH + i] = mean; }
 }

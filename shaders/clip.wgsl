@@ -1,23 +1,21 @@
 // Clipping gradients by their joint norm:  d_w = d_w * limit / max(norm, limit), norm = sqrt(sum of all d_w^2).
 // Three kernels. `squares`: each workgroup adds the squares of its share of one tensor into one element of partial.
-// `total`: one workgroup adds all of partial and writes the factor. `scale`: one invocation scales one element.
-// Every sum has a fixed order, whatever the adapter does. The kernels on vec4 take tensors that four divides.
+// `total`: one workgroup adds all of partial and writes the factor. `scale`: one invocation scales one value.
+// Every sum has a fixed order, whatever the adapter does.
 // Source: Keras clipnorm and global_clipnorm; Pascanu et al. 2013, algorithm 1.
 
 struct P {
-    count: u32, // elements (or vec4) of d_w, or of partial in `total`
+    count: u32, // values of d_w, each one element or four neighbours, or elements of partial in `total`
     first: u32, // where the workgroups of this tensor begin in partial
     limit: f32,
 }
 
-@group(0) @binding(0) var<storage, read> d_w: array<f32>;
-@group(0) @binding(1) var<storage, read> d_w4: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> partial: array<f32>;
-@group(0) @binding(3) var<storage, read> partials: array<f32>;
-@group(0) @binding(4) var<storage, read_write> factor: array<f32>;
-@group(0) @binding(5) var<storage, read> kept_factor: array<f32>;
-@group(0) @binding(6) var<storage, read_write> clipped: array<f32>;
-@group(0) @binding(7) var<storage, read_write> clipped4: array<vec4f>;
+@group(0) @binding(0) var<storage, read> d_w: array<Value>;
+@group(0) @binding(1) var<storage, read_write> partial: array<f32>;
+@group(0) @binding(2) var<storage, read> partials: array<f32>;
+@group(0) @binding(3) var<storage, read_write> factor: array<f32>;
+@group(0) @binding(4) var<storage, read> kept_factor: array<f32>;
+@group(0) @binding(5) var<storage, read_write> clipped: array<Value>;
 
 @compute @workgroup_size(SIZE)
 fn squares(
@@ -27,23 +25,8 @@ fn squares(
 ) {
     var sum = 0.0;
     for (var i = group.x * SIZE + local; i < p.count; i += groups.x * SIZE) {
-        let d = d_w[d_w_at + i];
-        sum += d * d;
-    }
-    sum = sum_over_group(local, sum);
-    if (local == 0u) { partial[partial_at + p.first + group.x] = sum; }
-}
-
-@compute @workgroup_size(SIZE)
-fn squares4(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    var sum = 0.0;
-    for (var i = group.x * SIZE + local; i < p.count; i += groups.x * SIZE) {
-        let d = d_w4[d_w4_at / 4u + i];
-        sum += dot(d, d);
+        let d = d_w[d_w_at / WIDTH + i];
+        sum += sum_of(d * d);
     }
     sum = sum_over_group(local, sum);
     if (local == 0u) { partial[partial_at + p.first + group.x] = sum; }
@@ -65,16 +48,5 @@ fn scale(
 ) {
     let i = flat_index(group, groups, local);
     if (i >= p.count) { return; }
-    clipped[clipped_at + i] *= kept_factor[kept_factor_at];
-}
-
-@compute @workgroup_size(SIZE)
-fn scale4(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = flat_index(group, groups, local);
-    if (i >= p.count) { return; }
-    clipped4[clipped4_at / 4u + i] *= kept_factor[kept_factor_at];
+    clipped[clipped_at / WIDTH + i] *= kept_factor[kept_factor_at];
 }

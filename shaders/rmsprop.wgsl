@@ -1,9 +1,9 @@
-// RMSprop over one parameter, or a window of it, of `count` elements (or vec4).
+// RMSprop over one parameter, or a window of it, of `count` values.
 //   g = clip(d_w);  w = w - w * decay * rate
 //   v = rho * v + (1 - rho) * g^2;  centered: u = rho * u + (1 - rho) * g, else u = 0
 //   push = rate * g / sqrt(v - u^2 + epsilon)
 //   without momentum m: w = w - push;  with it: s = m * s + push, w = w - s
-// One invocation updates one element; four in the kernels on vec4.
+// One invocation updates one value, which is one element or four neighbours.
 // Source: Keras RMSprop; Hinton's lecture 6e of 2012; centered as in Graves 2013, section 4.2.
 
 struct P {
@@ -17,33 +17,41 @@ struct P {
     epsilon: f32,
 }
 
-@group(0) @binding(0) var<storage, read_write> w: array<f32>;
-@group(0) @binding(1) var<storage, read> d_w: array<f32>;
-@group(0) @binding(2) var<storage, read_write> v: array<f32>;
-@group(0) @binding(3) var<storage, read_write> u: array<f32>;
-@group(0) @binding(4) var<storage, read_write> s: array<f32>;
-@group(0) @binding(5) var<storage, read_write> w4: array<vec4f>;
-@group(0) @binding(6) var<storage, read> d_w4: array<vec4f>;
-@group(0) @binding(7) var<storage, read_write> v4: array<vec4f>;
-@group(0) @binding(8) var<storage, read_write> u4: array<vec4f>;
-@group(0) @binding(9) var<storage, read_write> s4: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> w: array<Value>;
+@group(0) @binding(1) var<storage, read> d_w: array<Value>;
+@group(0) @binding(2) var<storage, read_write> v: array<Value>;
+@group(0) @binding(3) var<storage, read_write> u: array<Value>;
+@group(0) @binding(4) var<storage, read_write> s: array<Value>;
 
-fn square(d: vec4f, before: vec4f) -> vec4f {
-    let g = clipped(d, p.limit);
-    return p.rho * before + p.rest * g * g;
+// v, brought up to date.
+fn squares(i: u32, g: Value) -> Value {
+    let now = p.rho * v[v_at / WIDTH + i] + p.rest * g * g;
+    v[v_at / WIDTH + i] = now;
+    return now;
 }
 
-fn mean(d: vec4f, before: vec4f) -> vec4f {
-    return p.rho * before + p.rest * clipped(d, p.limit);
+// u, brought up to date.
+fn means(i: u32, g: Value) -> Value {
+    let now = p.rho * u[u_at / WIDTH + i] + p.rest * g;
+    u[u_at / WIDTH + i] = now;
+    return now;
+}
+
+// s, brought up to date.
+fn speed(i: u32, push: Value) -> Value {
+    let now = p.momentum * s[s_at / WIDTH + i] + push;
+    s[s_at / WIDTH + i] = now;
+    return now;
 }
 
 // The variance is never negative, but its rounding may be.
-fn push(d: vec4f, v: vec4f, u: vec4f) -> vec4f {
-    return p.rate * clipped(d, p.limit) / sqrt(max(v - u * u, vec4f(0.0)) + p.epsilon);
+fn push(g: Value, square: Value, mean: Value) -> Value {
+    return p.rate * g / sqrt(max(square - mean * mean, Value(0.0)) + p.epsilon);
 }
 
-fn moved(before: vec4f, by: vec4f) -> vec4f {
-    return decayed(before, p.decay, p.rate) - by;
+fn move_by(i: u32, by: Value) {
+    let to = w_at / WIDTH + i;
+    w[to] = decayed(w[to], p.decay, p.rate) - by;
 }
 
 @compute @workgroup_size(SIZE)
@@ -54,26 +62,8 @@ fn plain(
 ) {
     let i = flat_index(group, groups, local);
     if (i >= p.count) { return; }
-    let d = vec4f(d_w[d_w_at + i]);
-    let squares = square(d, vec4f(v[v_at + i]));
-    v[v_at + i] = squares.x;
-    let by = push(d, squares, vec4f(0.0));
-    w[w_at + i] = moved(vec4f(w[w_at + i]), by).x;
-}
-
-@compute @workgroup_size(SIZE)
-fn plain4(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = flat_index(group, groups, local);
-    if (i >= p.count) { return; }
-    let d = d_w4[d_w4_at / 4u + i];
-    let squares = square(d, v4[v4_at / 4u + i]);
-    v4[v4_at / 4u + i] = squares;
-    let by = push(d, squares, vec4f(0.0));
-    w4[w4_at / 4u + i] = moved(w4[w4_at / 4u + i], by);
+    let g = clipped(d_w[d_w_at / WIDTH + i], p.limit);
+    move_by(i, push(g, squares(i, g), Value(0.0)));
 }
 
 @compute @workgroup_size(SIZE)
@@ -84,28 +74,8 @@ fn momentum(
 ) {
     let i = flat_index(group, groups, local);
     if (i >= p.count) { return; }
-    let d = vec4f(d_w[d_w_at + i]);
-    let squares = square(d, vec4f(v[v_at + i]));
-    v[v_at + i] = squares.x;
-    let by = p.momentum * vec4f(s[s_at + i]) + push(d, squares, vec4f(0.0));
-    s[s_at + i] = by.x;
-    w[w_at + i] = moved(vec4f(w[w_at + i]), by).x;
-}
-
-@compute @workgroup_size(SIZE)
-fn momentum4(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = flat_index(group, groups, local);
-    if (i >= p.count) { return; }
-    let d = d_w4[d_w4_at / 4u + i];
-    let squares = square(d, v4[v4_at / 4u + i]);
-    v4[v4_at / 4u + i] = squares;
-    let by = p.momentum * s4[s4_at / 4u + i] + push(d, squares, vec4f(0.0));
-    s4[s4_at / 4u + i] = by;
-    w4[w4_at / 4u + i] = moved(w4[w4_at / 4u + i], by);
+    let g = clipped(d_w[d_w_at / WIDTH + i], p.limit);
+    move_by(i, speed(i, push(g, squares(i, g), Value(0.0))));
 }
 
 @compute @workgroup_size(SIZE)
@@ -116,30 +86,8 @@ fn centered(
 ) {
     let i = flat_index(group, groups, local);
     if (i >= p.count) { return; }
-    let d = vec4f(d_w[d_w_at + i]);
-    let squares = square(d, vec4f(v[v_at + i]));
-    v[v_at + i] = squares.x;
-    let means = mean(d, vec4f(u[u_at + i]));
-    u[u_at + i] = means.x;
-    let by = push(d, squares, means);
-    w[w_at + i] = moved(vec4f(w[w_at + i]), by).x;
-}
-
-@compute @workgroup_size(SIZE)
-fn centered4(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = flat_index(group, groups, local);
-    if (i >= p.count) { return; }
-    let d = d_w4[d_w4_at / 4u + i];
-    let squares = square(d, v4[v4_at / 4u + i]);
-    v4[v4_at / 4u + i] = squares;
-    let means = mean(d, u4[u4_at / 4u + i]);
-    u4[u4_at / 4u + i] = means;
-    let by = push(d, squares, means);
-    w4[w4_at / 4u + i] = moved(w4[w4_at / 4u + i], by);
+    let g = clipped(d_w[d_w_at / WIDTH + i], p.limit);
+    move_by(i, push(g, squares(i, g), means(i, g)));
 }
 
 @compute @workgroup_size(SIZE)
@@ -150,30 +98,6 @@ fn centered_momentum(
 ) {
     let i = flat_index(group, groups, local);
     if (i >= p.count) { return; }
-    let d = vec4f(d_w[d_w_at + i]);
-    let squares = square(d, vec4f(v[v_at + i]));
-    v[v_at + i] = squares.x;
-    let means = mean(d, vec4f(u[u_at + i]));
-    u[u_at + i] = means.x;
-    let by = p.momentum * vec4f(s[s_at + i]) + push(d, squares, means);
-    s[s_at + i] = by.x;
-    w[w_at + i] = moved(vec4f(w[w_at + i]), by).x;
-}
-
-@compute @workgroup_size(SIZE)
-fn centered_momentum4(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(num_workgroups) groups: vec3u,
-    @builtin(local_invocation_index) local: u32,
-) {
-    let i = flat_index(group, groups, local);
-    if (i >= p.count) { return; }
-    let d = d_w4[d_w4_at / 4u + i];
-    let squares = square(d, v4[v4_at / 4u + i]);
-    v4[v4_at / 4u + i] = squares;
-    let means = mean(d, u4[u4_at / 4u + i]);
-    u4[u4_at / 4u + i] = means;
-    let by = p.momentum * s4[s4_at / 4u + i] + push(d, squares, means);
-    s4[s4_at / 4u + i] = by;
-    w4[w4_at / 4u + i] = moved(w4[w4_at / 4u + i], by);
+    let g = clipped(d_w[d_w_at / WIDTH + i], p.limit);
+    move_by(i, speed(i, push(g, squares(i, g), means(i, g))));
 }

@@ -106,9 +106,15 @@ fn an_edited_kernel_is_proven_and_timed_or_caught() {
         .success()
         .stdout(contains("passed").and(contains("edited naive")).and(contains("% of the roofline")));
     std::fs::write(&file, shipped.replace("pixel < p.pixels", "pixel + 1u < p.pixels")).unwrap();
-    attempt(&file).assert().code(1).stdout(contains("FAIL").and(contains("Y is off by")));
+    attempt(&file).assert().code(1).stdout(contains("FAIL").and(contains("y is off by")));
     std::fs::write(&file, shipped.replace("var sum", "var summe")).unwrap();
-    attempt(&file).args(["--case", "3x7x5x20"]).assert().code(1).stdout(contains("does not compile"));
+    let line = 1 + shipped.lines().position(|line| line.contains("var sum")).unwrap();
+    attempt(&file)
+        .assert()
+        .code(1)
+        .stdout("")
+        .stderr(contains("mine.wgsl does not compile").and(contains(format!("mine.wgsl:{}:", line + 2))));
+    std::fs::write(&file, shipped).unwrap();
     let mut nameless = frostline(&["kernel"]);
     nameless.arg("try").arg(&file).args(["--op", "dense"]);
     nameless.assert().code(1).stderr(contains("unknown kernel 'mine'").and(contains("--kernel NAME")));

@@ -5,7 +5,7 @@ use super::options::precision::PrecisionArgs;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::shape::Shape;
-use crate::study::check::{Check, Report};
+use crate::study::check::Check;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: frostline check --op conv2d --shape 2x14x14x64")]
@@ -48,16 +48,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let bar = super::progress::steps(shared.quiet);
     let report = check.run(&device, |case| bar.set_message(case.to_owned()));
     bar.finish_and_clear();
-    print(&report, args.json)
-}
-
-/// Prints a report on stdout; one that failed is an error.
-///
-/// # Errors
-/// Something failed.
-pub fn print(report: &Report, json: bool) -> Result<()> {
-    match json {
-        true => println!("{}", serde_json::to_string_pretty(report).expect("plain data serialises")),
+    match args.json {
+        true => println!("{}", serde_json::to_string_pretty(&report).expect("plain data serialises")),
         false => print!("{report}"),
     }
     match report.failures().count() {

@@ -56,32 +56,33 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     }
     let split = Split::open_labelled(&folder, &checkpoint.classes)?;
     let pass = Pass { batch: args.batch, strict: args.strict, precision: args.precision };
-    let applied = apply(&args.checkpoint, split, pass, shared)?;
-    let (found, loader) = (&applied.found, &applied.loader);
-    let skipped = loader.unreadable();
+    let mut applied = apply(&args.checkpoint, split, pass, shared)?;
+    let skipped = applied.loader.unreadable();
     skipped.named.values().for_each(|what| eprintln!("skipped   {what}"));
+    // Before the text, whose reader may go away early.
+    if let Some(page) = &args.html {
+        write_page(page, args, &mut applied, &checkpoint.classes, &folder, shared)?;
+    }
+    let Applied { found, loader, .. } = &applied;
     let scores = Scores::of(found, &checkpoint.classes, args.top, args.losses);
     match args.json {
         true => println!("{}", json(&scores, loader, skipped.count())),
         false => print(&scores, loader, skipped.count()),
     }
-    match &args.html {
-        Some(page) => write_page(page, args, applied, &checkpoint.classes, &folder, shared),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 /// The page of the evaluation, with Grad-CAM beside the highest losses.
 fn write_page(
     page: &Path,
     args: &Args,
-    applied: Applied,
+    applied: &mut Applied,
     classes: &[String],
     folder: &Path,
     shared: &Shared,
 ) -> Result<()> {
-    let Applied { found, loader, network, mut store } = applied;
-    let judged = judged(&network, &mut store, &found, "images", classes, (&loader, folder))?;
+    let Applied { found, loader, network, store } = applied;
+    let judged = judged(network, store, found, "images", classes, (loader, folder))?;
     let architecture = &network.architecture;
     let [h, w] = architecture.input;
     let model = format!("{} at {h}x{w}, {} preprocessing", architecture.model, architecture.preprocessing);

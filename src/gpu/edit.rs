@@ -47,9 +47,11 @@ impl Edit {
         edited
     }
 
-    /// The line of `kernel`'s whole module on which the edited text begins: compilers count from the module's top.
-    pub fn first_line(&self, kernel: &Kernel, immediates: bool) -> usize {
-        let whole = self.apply(kernel).wgsl(0, immediates);
-        whole.find(self.text).map_or(1, |at| whole[..at].lines().count() + 1)
+    /// The whole module of an edited f32 kernel with the edited text at its top, so that compilers count lines as the
+    /// edited file does; WGSL asks for no order.
+    pub fn on_top(&self, kernel: &Kernel) -> String {
+        let whole = self.apply(kernel).wgsl(0, true);
+        let (before, after) = whole.split_once(self.text).unwrap_or((&whole, ""));
+        format!("{}\n{before}{after}", self.text)
     }
 }

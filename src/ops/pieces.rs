@@ -24,6 +24,8 @@ piece!(
 piece!("`pcg4d`, `random4`: counter-based random numbers, as in [`crate::ops::random`].", RANDOM, "random");
 piece!("`clipped`, `decayed`: what every update rule does before its own formula.", UPDATE, "update");
 piece!("`strip`: four channels of a chunk of rows.", STRIP, "strip");
+piece!("`Value`, `WIDTH`, `sum_of` for kernels on single elements.", VALUES_OF_ONE, "values_of_one");
+piece!("The same for kernels on four neighbours.", VALUES_OF_FOUR, "values_of_four");
 piece!("`sum_over_group`: a sum over a workgroup, in a fixed order.", GROUP_SUM, "group_sum");
 piece!("`mapped`: a pixel as a network was trained on it.", COLOUR, "colour");
 piece!("`texel`: the place of a texel in its texture.", TEXEL, "texel");

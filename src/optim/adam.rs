@@ -70,8 +70,8 @@ impl Rule for Adam {
         let flat = Flat {
             file: "adam",
             source: include_str!("../../shaders/adam.wgsl"),
-            entries: ["update", "update4"],
-            states: &[["m", "m4"], ["v", "v4"]],
+            entry: "update",
+            states: &["m", "v"],
             common: self.common,
             words: &words,
             flops: 14,

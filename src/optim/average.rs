@@ -7,7 +7,7 @@ use crate::gpu::{Caps, Kernel};
 use crate::ops::pieces::INDEX;
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Live, Lowered, Now, Operand, Part, Step, Word};
-use crate::optim::flat::windows;
+use crate::optim::flat::{Width, windows};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/average.wgsl");
@@ -42,28 +42,27 @@ impl Ema {
 
     /// Steps that update `State(state)` from `Param(0)`.
     pub fn lower(self, state: usize, shape: Shape, caps: &Caps) -> Lowered {
-        let wide = usize::from(shape.numel().is_multiple_of(4));
+        let width = Width::of(shape);
         let windows = windows(shape.numel(), caps).into_iter();
-        let steps = windows.map(|window| self.step(state, window, wide, caps)).collect();
+        let steps = windows.map(|window| self.step(state, window, width, caps)).collect();
         Lowered { steps, scratch: Vec::new() }
     }
 
-    fn step(self, state: usize, window: Range<u64>, wide: usize, caps: &Caps) -> Step {
-        let kernel = Kernel::new("average", SOURCE, ["update", "update4"][wide]).piece(INDEX);
+    fn step(self, state: usize, window: Range<u64>, width: Width, caps: &Caps) -> Step {
+        let kernel = Kernel::new("average", SOURCE, "update").piece(INDEX).piece(width.piece());
         let bytes = window.start * 4..window.end * 4;
-        let elements = window.end - window.start;
-        let count = elements / [1, 4][wide];
+        let values = width.values(&window);
         Step::new(kernel, Part::Update)
-            .update(["w", "w4"][wide], Operand::Param(0))
+            .update("w", Operand::Param(0))
             .window(bytes.clone())
-            .update(["average", "average4"][wide], Operand::State(state))
+            .update("average", Operand::State(state))
             .window(bytes)
-            .sizes(&[count as usize, self.overwrite.unwrap_or(0) as usize])
+            .sizes(&[values as usize, self.overwrite.unwrap_or(0) as usize])
             .word(Word::F32(self.momentum as f32))
             .word(Word::F32((1.0 - self.momentum) as f32))
             .word(Word::Live(Live::Iteration))
-            .groups(flat_grid(count, caps.max_groups))
-            .flops(3 * elements)
+            .groups(flat_grid(values, caps.max_groups))
+            .flops(3 * (window.end - window.start))
     }
 
     /// The same in plain loops: the specification.

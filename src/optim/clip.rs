@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use crate::gpu::{Caps, Kernel};
-use crate::ops::pieces::{GROUP_SUM, INDEX};
+use crate::gpu::{Caps, Kernel, Piece};
+use crate::ops::pieces::{GROUP_SUM, INDEX, VALUES_OF_ONE};
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Lowered, Operand, Part, Step, Word};
-use crate::optim::flat::{shares, windows};
+use crate::optim::flat::{Width, shares, windows};
 use crate::shape::Shape;
 
 const SOURCE: &str = include_str!("../../shaders/clip.wgsl");
@@ -36,24 +36,24 @@ impl Clip {
 /// Source: Keras `BaseOptimizer.clip_gradients`; Pascanu et al. 2013, algorithm 1.
 pub fn by_norm(limit: f32, shapes: &[Shape], caps: &Caps) -> Lowered {
     let mut out = Lowered::default();
-    let pieces: Vec<Piece> =
-        shapes.iter().enumerate().flat_map(|(i, &shape)| pieces(i, shape, caps)).collect();
-    let parts: u64 = pieces.iter().map(Piece::parts).sum();
-    let (partial, factor) = (out.scratch(parts.max(1)), out.scratch(1));
+    let all: Vec<Portion> =
+        shapes.iter().enumerate().flat_map(|(i, &shape)| portions(i, shape, caps)).collect();
+    let sums: u64 = all.iter().map(Portion::shares).sum();
+    let (partial, factor) = (out.scratch(sums.max(1)), out.scratch(1));
     let mut first = 0;
-    for piece in &pieces {
-        out.push(piece.squares(partial, first as usize));
-        first += piece.parts();
+    for portion in &all {
+        out.push(portion.squares(partial, first as usize));
+        first += portion.shares();
     }
     out.push(
-        step("total")
+        step("total", VALUES_OF_ONE)
             .read("partials", partial)
             .write("factor", factor)
-            .sizes(&[parts as usize, 0])
+            .sizes(&[sums as usize, 0])
             .word(Word::F32(limit)),
     );
-    for piece in &pieces {
-        out.push(piece.scale(factor, caps));
+    for portion in &all {
+        out.push(portion.scale(factor, caps));
     }
     out
 }
@@ -68,29 +68,29 @@ pub fn reference<'a>(limit: f32, gradients: impl IntoIterator<Item = &'a mut Arr
 }
 
 /// A window of one tensor.
-struct Piece {
+struct Portion {
     tensor: usize,
     elements: Range<u64>,
-    /// 1 where vec4 kernels fit.
-    wide: usize,
+    width: Width,
 }
 
-fn pieces(tensor: usize, shape: Shape, caps: &Caps) -> impl Iterator<Item = Piece> {
-    let wide = usize::from(shape.numel().is_multiple_of(4));
-    windows(shape.numel(), caps).into_iter().map(move |elements| Piece { tensor, elements, wide })
+fn portions(tensor: usize, shape: Shape, caps: &Caps) -> impl Iterator<Item = Portion> {
+    let width = Width::of(shape);
+    windows(shape.numel(), caps).into_iter().map(move |elements| Portion { tensor, elements, width })
 }
 
-fn step(entry: &'static str) -> Step {
-    Step::new(Kernel::new("clip", SOURCE, entry).piece(INDEX).piece(GROUP_SUM), Part::Update)
+fn step(entry: &'static str, values: Piece) -> Step {
+    let kernel = Kernel::new("clip", SOURCE, entry).piece(INDEX).piece(values).piece(GROUP_SUM);
+    Step::new(kernel, Part::Update)
 }
 
-impl Piece {
-    fn parts(&self) -> u64 {
+impl Portion {
+    fn shares(&self) -> u64 {
         shares(&self.elements)
     }
 
-    fn count(&self) -> u64 {
-        (self.elements.end - self.elements.start) / [1, 4][self.wide]
+    fn values(&self) -> u64 {
+        self.width.values(&self.elements)
     }
 
     fn bytes(&self) -> Range<u64> {
@@ -98,25 +98,25 @@ impl Piece {
     }
 
     fn squares(&self, partial: Operand, first: usize) -> Step {
-        step(["squares", "squares4"][self.wide])
-            .read(["d_w", "d_w4"][self.wide], Operand::DParam(self.tensor))
+        step("squares", self.width.piece())
+            .read("d_w", Operand::DParam(self.tensor))
             .window(self.bytes())
             // Update, not Write: each tensor fills its own share of the partial sums.
             .update("partial", partial)
-            .sizes(&[self.count() as usize, first])
+            .sizes(&[self.values() as usize, first])
             .word(Word::F32(0.0))
-            .groups([self.parts() as u32, 1, 1])
+            .groups([self.shares() as u32, 1, 1])
             .flops(2 * (self.elements.end - self.elements.start))
     }
 
     fn scale(&self, factor: Operand, caps: &Caps) -> Step {
-        step(["scale", "scale4"][self.wide])
+        step("scale", self.width.piece())
             .read("kept_factor", factor)
-            .update(["clipped", "clipped4"][self.wide], Operand::DParam(self.tensor))
+            .update("clipped", Operand::DParam(self.tensor))
             .window(self.bytes())
-            .sizes(&[self.count() as usize, 0])
+            .sizes(&[self.values() as usize, 0])
             .word(Word::F32(0.0))
-            .groups(flat_grid(self.count(), caps.max_groups))
+            .groups(flat_grid(self.values(), caps.max_groups))
             .flops(self.elements.end - self.elements.start)
     }
 }

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::gpu::{Caps, Kernel};
-use crate::ops::pieces::{INDEX, UPDATE};
+use crate::gpu::{Caps, Kernel, Piece};
+use crate::ops::pieces::{INDEX, UPDATE, VALUES_OF_FOUR, VALUES_OF_ONE};
 use crate::ops::step::flat_grid;
 use crate::ops::{Live, Lowered, Operand, Part, Step, Word};
 use crate::optim::Common;
@@ -13,10 +13,9 @@ use crate::shape::Shape;
 pub(super) struct Flat<'a> {
     pub file: &'static str,
     pub source: &'static str,
-    /// The kernel on f32 and the one on vec4, for sizes that four divides.
-    pub entries: [&'static str; 2],
-    /// Names of the state bindings: on f32 and on vec4.
-    pub states: &'a [[&'static str; 2]],
+    pub entry: &'static str,
+    /// Names of the state bindings.
+    pub states: &'a [&'static str],
     pub common: Common,
     /// The rule's own words, behind count, learning rate, decay and clipping.
     pub words: &'a [Word],
@@ -26,32 +25,51 @@ pub(super) struct Flat<'a> {
 
 impl Flat<'_> {
     pub fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
-        let elements = shape.numel();
-        let wide = usize::from(elements.is_multiple_of(4));
-        let steps = windows(elements, caps).into_iter().map(|window| self.step(window, wide, caps));
+        let width = Width::of(shape);
+        let steps = windows(shape.numel(), caps).into_iter().map(|window| self.step(window, width, caps));
         Lowered { steps: steps.collect(), scratch: Vec::new() }
     }
 
-    fn step(&self, window: Range<u64>, wide: usize, caps: &Caps) -> Step {
-        let kernel = Kernel::new(self.file, self.source, self.entries[wide]).piece(INDEX).piece(UPDATE);
+    fn step(&self, window: Range<u64>, width: Width, caps: &Caps) -> Step {
+        let kernel = Kernel::new(self.file, self.source, self.entry);
+        let kernel = kernel.piece(INDEX).piece(width.piece()).piece(UPDATE);
         let bytes = window.start * 4..window.end * 4;
         let mut step = Step::new(kernel, Part::Update)
-            .update(["w", "w4"][wide], Operand::Param(0))
+            .update("w", Operand::Param(0))
             .window(bytes.clone())
-            .read(["d_w", "d_w4"][wide], Operand::DParam(0))
+            .read("d_w", Operand::DParam(0))
             .window(bytes.clone());
-        for (i, names) in self.states.iter().enumerate() {
-            step = step.update(names[wide], Operand::State(i)).window(bytes.clone());
+        for (i, name) in self.states.iter().enumerate() {
+            step = step.update(name, Operand::State(i)).window(bytes.clone());
         }
-        let elements = window.end - window.start;
-        let count = elements / [1, 4][wide];
-        let mut step = step
-            .sizes(&[count as usize])
+        let values = width.values(&window);
+        step.sizes(&[values as usize])
             .word(Word::Live(Live::LearningRate))
             .word(Word::F32(self.common.weight_decay))
-            .word(Word::F32(self.common.value_limit().unwrap_or(-1.0)));
-        step.words.extend_from_slice(self.words);
-        step.groups(flat_grid(count, caps.max_groups)).flops(self.flops * elements)
+            .word(Word::F32(self.common.value_limit().unwrap_or(-1.0)))
+            .words(self.words.iter().copied())
+            .groups(flat_grid(values, caps.max_groups))
+            .flops(self.flops * (window.end - window.start))
+    }
+}
+
+/// Elements that an invocation takes as one value: four where they divide a tensor, and with it its windows.
+#[derive(Clone, Copy)]
+pub(super) struct Width(u64);
+
+impl Width {
+    pub fn of(shape: Shape) -> Width {
+        Width(if shape.numel().is_multiple_of(4) { 4 } else { 1 })
+    }
+
+    /// What says so in WGSL.
+    pub fn piece(self) -> Piece {
+        if self.0 == 4 { VALUES_OF_FOUR } else { VALUES_OF_ONE }
+    }
+
+    /// Number of values in a window of elements.
+    pub fn values(self, window: &Range<u64>) -> u64 {
+        (window.end - window.start) / self.0
     }
 }
 

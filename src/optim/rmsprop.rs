@@ -61,19 +61,17 @@ impl Rule for RmsProp {
     }
 
     fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
-        let (entries, states): (_, &[[&str; 2]]) = match (self.centered, self.has_momentum()) {
-            (false, false) => (["plain", "plain4"], &[["v", "v4"]]),
-            (false, true) => (["momentum", "momentum4"], &[["v", "v4"], ["s", "s4"]]),
-            (true, false) => (["centered", "centered4"], &[["v", "v4"], ["u", "u4"]]),
-            (true, true) => {
-                (["centered_momentum", "centered_momentum4"], &[["v", "v4"], ["u", "u4"], ["s", "s4"]])
-            }
+        let (entry, states): (_, &[&str]) = match (self.centered, self.has_momentum()) {
+            (false, false) => ("plain", &["v"]),
+            (false, true) => ("momentum", &["v", "s"]),
+            (true, false) => ("centered", &["v", "u"]),
+            (true, true) => ("centered_momentum", &["v", "u", "s"]),
         };
         let rest = (1.0 - self.rho) as f32;
         let flat = Flat {
             file: "rmsprop",
             source: include_str!("../../shaders/rmsprop.wgsl"),
-            entries,
+            entry,
             states,
             common: self.common,
             words: &[self.rho as f32, rest, self.momentum, self.epsilon].map(Word::F32),

@@ -40,12 +40,11 @@ impl Rule for Sgd {
     }
 
     fn lower(&self, shape: Shape, caps: &Caps) -> Lowered {
-        let entries = [["plain", "plain4"], ["momentum", "momentum4"]][self.states()];
         let flat = Flat {
             file: "sgd",
             source: include_str!("../../shaders/sgd.wgsl"),
-            entries,
-            states: &[["v", "v4"]][..self.states()],
+            entry: ["plain", "momentum"][self.states()],
+            states: &["v"][..self.states()],
             common: self.common,
             words: &[Word::F32(self.momentum), Word::U32(u32::from(self.nesterov))],
             flops: 6,

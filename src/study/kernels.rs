@@ -17,6 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use serde::Serialize;
 
 use crate::error::{Error, Result, unknown};
@@ -129,16 +130,21 @@ pub fn find<'a>(files: &'a [File], name: &str) -> Result<&'a File> {
 /// The module is not valid WGSL; the message is naga's.
 pub fn spirv(kernel: &Kernel) -> Result<Vec<u32>> {
     use naga::back::spv;
-    use naga::valid::{Capabilities, ValidationFlags, Validator};
-    let text = kernel.wgsl(0, true);
     let refuse = |what: String| Error::Device(format!("kernel {kernel} does not compile: {what}"));
-    let module = naga::front::wgsl::parse_str(&text).map_err(|e| refuse(e.emit_to_string(&text)))?;
-    let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module);
-    let info = info.map_err(|e| refuse(e.emit_to_string(&text)))?;
+    let (module, info) = compile(&kernel.wgsl(0, true), "wgsl").map_err(refuse)?;
     let options = spv::Options { lang_version: (1, 3), ..spv::Options::default() };
     let entry = spv::PipelineOptions {
         shader_stage: naga::ShaderStage::Compute,
         entry_point: kernel.entry.to_owned(),
     };
     spv::write_vec(&module, &info, &options, Some(&entry)).map_err(|e| refuse(e.to_string()))
+}
+
+/// The module of `text`, which is read from `path`; or naga's message.
+pub(super) fn compile(text: &str, path: &str) -> Result<(naga::Module, ModuleInfo), String> {
+    let module = naga::front::wgsl::parse_str(text);
+    let module = module.map_err(|e| e.emit_to_string_with_path(text, path))?;
+    let info = Validator::new(ValidationFlags::all(), Capabilities::all()).validate(&module);
+    let info = info.map_err(|e| e.emit_to_string_with_path(text, path))?;
+    Ok((module, info))
 }

@@ -2,9 +2,10 @@
 //!
 //! ```no_run
 //! use frostline::gpu::{Device, Edit, adapter::Choice};
-//! use frostline::study::{lab, roofline::Roofline};
+//! use frostline::study::{kernels, lab, roofline::Roofline};
 //! let device = Device::open(&Choice::Best)?;
 //! let edit = Edit::new("conv2d", &std::fs::read_to_string("mine.wgsl").expect("an edited copy"));
+//! lab::compile(&edit, kernels::find(&kernels::catalogue(device.caps()), "conv2d")?, "mine.wgsl")?;
 //! let report = lab::check(&device, &edit, "conv2d", "")?.run(&device, |_| ());
 //! if report.passed() {
 //!     let roofline = Roofline::measure(&device)?;
@@ -24,8 +25,18 @@ use crate::ops::{Lowered, Part, trial};
 use crate::study::bench::{Record, kernels as bench};
 use crate::study::bound::lower;
 use crate::study::check::Check;
-use crate::study::kernels;
+use crate::study::kernels::{self, File};
 use crate::study::roofline::Roofline;
+
+/// Compiles the edited text of `path` with the constants and pieces of every kernel that is made of it.
+///
+/// # Errors
+/// It does not compile; the message is naga's, with the lines of the file.
+pub fn compile(edit: &Edit, file: &File, path: &str) -> Result<()> {
+    let compile = |kernel| kernels::compile(&edit.on_top(kernel), path).map(drop);
+    let refuse = |what: String| Error::Usage(format!("{path} does not compile\n{}", what.trim_end()));
+    file.kernels.iter().try_for_each(compile).map_err(refuse)
+}
 
 /// The check of an edited kernel on the cases of one op whose name contains `pick`, on the rungs that run it.
 ///

@@ -49,29 +49,35 @@ impl Ink {
     }
 }
 
-/// Room for the title of a chart that stands alone.
+/// Room for the title of a chart that stands alone, and around it.
 const HEADING: f64 = 28.0;
+const MARGIN: f64 = 12.0;
 
-/// A chart as an SVG file that stands alone, under its title; it follows the reader's choice of light or dark.
+/// A chart as an SVG file that stands alone, under its title on a sheet of its own; it follows the reader's choice of light
+/// or dark.
 pub fn standalone(title: &str, chart: &impl Render) -> String {
     let drawing = chart.render().into_string();
     // The chart's own element becomes the file's root: it only lacks the namespace, the title and the style.
     let (head, body) = drawing.split_once('>').expect("a chart is one svg element");
-    let head = raised(head).expect("a chart's view begins at 0 0");
+    let head = widened(head).expect("a chart's view begins at 0 0");
+    let (left, top) = (number(-MARGIN), number(-MARGIN - HEADING));
     let inside = html! {
         title { (title) } style { (PreEscaped(STYLE)) }
+        rect x=(left) y=(top) width="100%" height="100%" rx="8" style="fill: var(--paper)" {}
         text x="0" y=(number(12.0 - HEADING)) style="font-weight: 600" { (title) }
     };
     format!("{head} xmlns=\"http://www.w3.org/2000/svg\">{}{body}\n", inside.into_string())
 }
 
-/// The opening of a chart's element with its view raised by [`HEADING`].
-fn raised(head: &str) -> Option<String> {
+/// The opening of a chart's element with [`MARGIN`] around its view, and [`HEADING`] above it.
+fn widened(head: &str) -> Option<String> {
     let (before, rest) = head.split_once("viewBox=\"0 0 ")?;
     let (size, after) = rest.split_once('"')?;
     let (width, height) = size.split_once(' ')?;
-    let height = number(height.parse::<f64>().ok()? + HEADING);
-    Some(format!("{before}viewBox=\"0 {} {width} {height}\"{after}", number(-HEADING)))
+    let width: f64 = width.parse().ok()?;
+    let height: f64 = height.parse().ok()?;
+    let view = [-MARGIN, -MARGIN - HEADING, width + 2.0 * MARGIN, height + HEADING + 2.0 * MARGIN];
+    Some(format!("{before}viewBox=\"{}\"{after}", view.map(number).join(" ")))
 }
 
 /// The root element of a chart `height` units high, which `label` describes to those who cannot see it.

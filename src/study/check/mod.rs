@@ -27,7 +27,7 @@ use crate::gpu::{Device, Edit};
 use crate::ops::cases::{self, Case};
 use crate::ops::deviations::Deviations;
 use crate::ops::trial::{self, Comparison, Trial};
-use crate::ops::{Operand, Precision, Rungs, differences};
+use crate::ops::{Operand, ParamSpec, Precision, Rungs, differences};
 use crate::optim::{self, Rule, trial as rules};
 use crate::shape::Shape;
 use crate::study::kernels;
@@ -148,7 +148,8 @@ impl Check<'_> {
                 }
                 let limit = |operand| trial::tolerance(case, rungs, operand);
                 let row = row(&mut rows, case.op.kind(), rung.name());
-                row.add(&case.name(), [(); 2].map(|()| one(device, case, rungs, self.edit)), limit);
+                let runs = [(); 2].map(|()| one(device, case, rungs, self.edit));
+                row.add(&case.name(), &case.op.params(&case.x), runs, limit);
             }
         }
         if self.rules {
@@ -165,14 +166,15 @@ impl Check<'_> {
             for shape in rules::shapes() {
                 let steps =
                     |rule: &dyn Rule| rules::three_steps(device, rule, shape, device.caps(), self.edit);
-                row.add(&format!("{rule:?} {shape}"), [(); 2].map(|()| steps(&*rule)), |_| rules::TOLERANCE);
+                let runs = [(); 2].map(|()| steps(&*rule));
+                row.add(&format!("{rule:?} {shape}"), &[], runs, |_| rules::TOLERANCE);
             }
         }
         progress("clip");
         let row = row(rows, "clip", "naive");
         for limit in [1.0, 1e6] {
             let clip = || rules::clip_by_norm(device, limit, &rules::shapes(), device.caps(), self.edit);
-            row.add(&format!("clip at {limit}"), [(); 2].map(|()| clip()), |_| rules::TOLERANCE);
+            row.add(&format!("clip at {limit}"), &[], [(); 2].map(|()| clip()), |_| rules::TOLERANCE);
         }
     }
 
@@ -249,22 +251,26 @@ impl Row {
         self.failures.is_empty()
     }
 
-    /// Adds two runs of one case, each of whose results may be off by `limit`.
-    fn add(&mut self, case: &str, runs: [Trialled; 2], limit: impl Fn(Operand) -> f64) {
+    /// Adds two runs of one case with these parameters, each of whose results may be off by `limit`.
+    fn add(&mut self, case: &str, params: &[ParamSpec], runs: [Trialled; 2], limit: impl Fn(Operand) -> f64) {
         self.cases += 1;
         let [(found, broken), (again, _)] = match runs {
             [Ok(first), Ok(second)] => [first, second],
-            [Err(error), _] | [_, Err(error)] => return self.failures.push(format!("{case}: {error}")),
+            [Err(error), _] | [_, Err(error)] => return self.stopped(case, &error.to_string()),
         };
         self.broken_guards += broken;
         let mut wrong = Vec::new();
+        // A gradient is compared twice: written, and added to what is there.
+        let mut said = Vec::new();
         for result in &found {
             let limit = limit(result.operand);
             self.worst = self.worst.max(result.rel_l2);
             self.limit = self.limit.max(limit);
             self.deviations.join(&result.deviations);
-            if result.rel_l2.is_nan() || result.rel_l2 > limit {
-                wrong.push(format!("{:?} is off by {:.1e}", result.operand, result.rel_l2));
+            let off = result.rel_l2.is_nan() || result.rel_l2 > limit;
+            if off && !said.contains(&result.operand) {
+                wrong.push(format!("{} is off by {:.1e}", result.operand.called(params), result.rel_l2));
+                said.push(result.operand);
             }
         }
         if broken > 0 {
@@ -277,5 +283,11 @@ impl Row {
         if !wrong.is_empty() {
             self.failures.push(format!("{case}: {}", wrong.join(", ")));
         }
+    }
+
+    /// A case that could not run; most often a kernel does not compile, for every case anew.
+    fn stopped(&mut self, case: &str, why: &str) {
+        let known = self.failures.iter().any(|failure| failure.ends_with(why));
+        self.failures.push(format!("{case}: {}", if known { "the same" } else { why }));
     }
 }

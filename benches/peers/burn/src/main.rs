@@ -9,7 +9,6 @@ mod vgg;
 
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{GradientsParams, SgdConfig};
@@ -27,6 +26,7 @@ fn main() {
     device.seed(1);
     let mut run = case_of(&case, &device);
     let first = time(&mut run);
+    eprintln!("{case}: warm after {first:.0} ms"); // minutes where burn tunes itself on a software driver
     let mut times = Vec::new();
     run();
     let start = Instant::now();
