@@ -8,29 +8,8 @@
 // computes MICRO x MICRO of them. Half of the workgroup loads x and half loads w, each invocation four by four
 // elements, into shared memory with k outermost, so that the inner loop reads vec4f along m and n. With two STAGES the
 // next tile is stored while others still read the last one, which saves a barrier.
-//
-// There are p.copies of y: k is cut into as many parts, which `sum` adds in a fixed order; or, where x_batch is not 0, as
-// many products of as many pairs of matrices are computed, each over the whole of k.
-// groups (m / TILE rounded up, folded into z; n / TILE rounded up; folds * copies)
+// groups as in the piece tiled_product.
 // Source: shared-memory and register blocking, Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra".
-
-struct P {
-    m: u32, n: u32, k: u32,
-    copies: u32,
-    k_part: u32,   // k of one copy; where k is cut, a multiple of DEPTH
-    x_offset: u32, x_stride: u32, x_batch: u32,
-    w_offset: u32, w_stride: u32, w_batch: u32,
-    y_row: u32, y_offset: u32,
-    y_batch: u32,  // elements from one copy of y to the next
-    bias: u32,     // 1: add bias
-    floor: f32,    // the least value that is kept: 0 for ReLU, else the least finite one
-    accumulate: u32,
-    // A convolution's map: its size, its channels and those rounded up to four; the other map's size.
-    h: u32, w: u32, c: u32, c_padded: u32,
-    ho: u32, wo: u32,
-    kh: u32, kw: u32, sh: u32, sw: u32, top: u32, left: u32,
-    w_rows: u32, // rows of w in one tap
-}
 
 const TILE: u32 = 16u * MICRO;
 const QUADS: u32 = MICRO / 4u;
@@ -45,39 +24,28 @@ var<workgroup> w_tile: array<vec4f, STAGES * SIZE>;
 // which store rows four apart, use different banks.
 fn place(k: u32, o: u32) -> u32 { return k * COLUMNS + (o ^ (((k >> 2u) & 3u) << 1u)); }
 
-// Which block of the tile an invocation loads: (outer quad, k quad), neighbours along the contiguous side.
-fn block_of(t: u32, along_k: u32) -> vec2u {
-    if along_k != 0u { return vec2u(t / (DEPTH / 4u), t % (DEPTH / 4u)); }
-    return vec2u(t % COLUMNS, t / COLUMNS);
-}
-
 @compute @workgroup_size(256)
 fn product(
     @builtin(workgroup_id) group: vec3u,
     @builtin(num_workgroups) groups: vec3u,
     @builtin(local_invocation_index) local: u32,
 ) {
-    let copy = group.z % p.copies;
-    let m_first = (group.z / p.copies * groups.x + group.x) * TILE;
-    let n_first = group.y * TILE;
-    let k_first = select(copy * p.k_part, 0u, p.x_batch != 0u);
-    let k_end = min(p.k, k_first + p.k_part);
+    let task = task_of(group, groups);
     let loads_x = local < 128u;
     let at = block_of(local % 128u, select(W_ALONG_K, X_ALONG_K, loads_x));
-    let k_mine = k_first + at.y * 4u;
-    var x_spot = x_start(m_first + at.x * 4u, k_mine, copy);
-    var w_spot = w_start(n_first + at.x * 4u, k_mine, copy);
+    var x_spot = x_start(task.m + at.x * 4u, task.k + at.y * 4u, task.copy);
+    var w_spot = w_start(task.n + at.x * 4u, task.k + at.y * 4u, task.copy);
     let ty = local / 16u;
     let tx = local % 16u;
     var sums: array<vec4f, 4u * QUADS * QUADS>;
     var stage = 0u;
-    for (var k = k_first; k < k_end; k += DEPTH) {
+    for (var k = task.k; k < task.k_end; k += DEPTH) {
         if loads_x {
-            var block = x_block(&x_spot, k_end);
+            var block = x_block(&x_spot, task.k_end);
             for (var j = 0u; j < 4u; j++) { x_tile[stage * SIZE + place(at.y * 4u + j, at.x)] = block.k[j]; }
             x_next(&x_spot);
         } else {
-            var block = w_block(&w_spot, k_end);
+            var block = w_block(&w_spot, task.k_end);
             for (var j = 0u; j < 4u; j++) { w_tile[stage * SIZE + place(at.y * 4u + j, at.x)] = block.k[j]; }
             w_next(&w_spot);
         }
@@ -100,19 +68,10 @@ fn product(
     }
     for (var qm = 0u; qm < QUADS; qm++) {
         for (var qn = 0u; qn < QUADS; qn++) {
-            let n = n_first + (qn * 16u + tx) * 4u;
+            let n = task.n + (qn * 16u + tx) * 4u;
             for (var j = 0u; j < 4u; j++) {
-                put(m_first + (qm * 16u + ty) * 4u + j, n, copy, sums[4u * (qm * QUADS + qn) + j]);
+                put(task.m + (qm * 16u + ty) * 4u + j, n, task.copy, sums[4u * (qm * QUADS + qn) + j]);
             }
         }
     }
-}
-
-fn put(m: u32, n: u32, copy: u32, sum: vec4f) {
-    if m >= p.m || n >= p.n { return; }
-    let i = p.y_offset + copy * p.y_batch + m * p.y_row + n;
-    var v = sum + bias4(n);
-    if p.accumulate != 0u { v += load_y4(i, p.n - n); }
-    let least = vec4f(p.floor);
-    store_y4(i, p.n - n, select(v, least, v < least)); // unlike max, this lets a NaN through
 }

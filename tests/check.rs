@@ -42,7 +42,8 @@ fn a_missing_tail_is_caught() {
     // 100 columns: the last, ragged tile of the shared-memory product is never written.
     let change =
         ("if m >= p.m || n >= p.n { return; }", "if m >= p.m || n + TILE > p.n + n % TILE { return; }");
-    let report = broken("gemm_tiled", include_str!("../shaders/gemm_tiled.wgsl"), change, "dense", "9x260");
+    let tiled = include_str!("../shaders/pieces/tiled_product.wgsl");
+    let report = broken("tiled_product", tiled, change, "dense", "9x260");
     let (rungs, failures) = failing(&report);
     assert!(rungs == ["tiled"] && failures.contains("off by inf"), "{report}");
 }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use frostline::gpu::MatrixSize;
 use frostline::gpu::caps::{Caps, Class};
 use frostline::ops::cases::{self, Case};
 use frostline::ops::{Access, Lowered, Operand, Part, Precision, Rung, Rungs, Step};
@@ -11,9 +12,16 @@ use frostline::shape::Shape;
 use frostline::study::roofline;
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 
-/// WebGPU's guaranteed limits, a software driver, a GPU.
+/// WebGPU's guaranteed limits, a software driver, and GPUs with matrix units: a discrete one, one with few limits.
 fn adapters() -> Vec<Caps> {
-    let cpu = Caps { class: Class::Cpu, immediates: 128, lanes: Some((8, 8)), ..Caps::default() };
+    let cpu = Caps {
+        class: Class::Cpu,
+        immediates: 128,
+        lanes: Some((8, 8)),
+        f16: true,
+        matrices: vec![MatrixSize::half(8)],
+        ..Caps::default()
+    };
     let gpu = Caps {
         class: Class::Discrete,
         immediates: 256,
@@ -21,9 +29,11 @@ fn adapters() -> Vec<Caps> {
         workgroup_memory: 48 << 10,
         workgroup_invocations: 1024,
         f16: true,
+        matrices: vec![MatrixSize::half(16)],
         ..Caps::default()
     };
-    vec![Caps::default(), cpu, gpu]
+    let small = Caps { class: Class::Integrated, matrices: vec![MatrixSize::half(8)], ..gpu.clone() };
+    vec![Caps::default(), cpu, gpu, small]
 }
 
 /// Forward and backward steps of a case on every rung.

@@ -8,3 +8,8 @@ fn transposed(a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> Block {
     ));
 }
 
+// Which blocks of a tile the t-th of an operand's loaders loads: (outer quad, k quad), neighbours along the contiguous side.
+fn block_of(t: u32, along_k: u32) -> vec2u {
+    if along_k != 0u { return vec2u(t / (DEPTH / 4u), t % (DEPTH / 4u)); }
+    return vec2u(t % COLUMNS, t / COLUMNS);
+}

@@ -122,7 +122,7 @@ fn rows(info: &Info) -> Vec<(&'static str, String)> {
     let caps = &info.caps;
     let or_none = |text: String| if text.is_empty() { "none".to_owned() } else { text };
     let yes = |has: bool| if has { "yes" } else { "no" }.to_owned();
-    let matrices: Vec<String> = info.matrices.iter().map(ToString::to_string).collect();
+    let matrices: Vec<String> = caps.matrices.iter().map(ToString::to_string).collect();
     vec![
         ("class", class(caps.class).to_owned()),
         ("driver", format!("{}, {}", info.driver, info.backend)),

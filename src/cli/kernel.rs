@@ -131,10 +131,10 @@ fn attempt(args: &TryArgs, shared: &Shared, device: &Device, files: &[File]) -> 
     lab::compile(&edit, file, &path.to_string())?;
     let report = lab::check(device, &edit, &args.op, &args.case)?.run(device, |_| ());
     print!("{report}");
-    let failed = report.failures().count();
+    let (failed, all) = (report.failures().count(), report.cases());
     if failed > 0 {
         return Err(Error::Usage(format!(
-            "{failed} cases are wrong: {path} is not timed before they are right"
+            "wrong in {failed} of {all} cases: {path} is timed once it is right"
         )));
     }
     if args.no_time {

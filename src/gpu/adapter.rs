@@ -41,48 +41,6 @@ pub struct Info {
     pub driver: String,
     pub backend: String,
     pub caps: Caps,
-    /// The sizes that its matrix units multiply; empty where it has none, or says nothing of them.
-    pub matrices: Vec<MatrixSize>,
-}
-
-/// One multiplication of a matrix unit: (m,k) times (k,n), added to (m,n).
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct MatrixSize {
-    pub m: u32,
-    pub n: u32,
-    pub k: u32,
-    /// Type of the factors, such as `f16`.
-    pub factors: String,
-    /// Type of the sum.
-    pub sum: String,
-}
-
-/// `16x16x16 f16 -> f32`, as m x n x k.
-impl fmt::Display for MatrixSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}x{} {} -> {}", self.m, self.n, self.k, self.factors, self.sum)
-    }
-}
-
-impl MatrixSize {
-    fn all(adapter: &wgpu::Adapter) -> Vec<MatrixSize> {
-        let scalar = |of| format!("{of:?}").to_lowercase();
-        let size = |p: &wgpu::CooperativeMatrixProperties| MatrixSize {
-            m: p.m_size,
-            n: p.n_size,
-            k: p.k_size,
-            factors: scalar(p.ab_type),
-            sum: scalar(p.cr_type),
-        };
-        let mut sizes = Vec::new();
-        for size in adapter.cooperative_matrix_properties().iter().map(size) {
-            // Drivers list a size once more for saturating sums.
-            if !sizes.contains(&size) {
-                sizes.push(size);
-            }
-        }
-        sizes
-    }
 }
 
 impl fmt::Display for Info {
@@ -114,7 +72,6 @@ impl Candidate {
             driver: format!("{} {}", raw.driver, raw.driver_info).trim().to_owned(),
             backend: raw.backend.to_string(),
             caps: Caps::of(&adapter),
-            matrices: MatrixSize::all(&adapter),
         };
         Candidate { adapter, info }
     }
@@ -179,7 +136,7 @@ mod tests {
 
     fn adapter(name: &str, class: Class) -> Info {
         let caps = Caps { class, ..Caps::default() };
-        Info { name: name.into(), driver: "d".into(), backend: "vulkan".into(), caps, matrices: Vec::new() }
+        Info { name: name.into(), driver: "d".into(), backend: "vulkan".into(), caps }
     }
 
     #[test]

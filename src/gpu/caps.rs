@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::gpu::buffer::{Form, TEXEL_ROW};
+use crate::gpu::matrix::MatrixSize;
 
 /// The kind of adapter, which decides the form of the kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -33,7 +34,8 @@ pub struct Caps {
     /// Smallest and largest subgroup, where subgroups exist.
     pub lanes: Option<(u32, u32)>,
     pub f16: bool,
-    pub matrix_units: bool,
+    /// What its matrix units multiply; empty where it has none.
+    pub matrices: Vec<MatrixSize>,
     pub timestamps: bool,
     /// Alignment of the offset of a storage binding.
     pub binding_alignment: u32,
@@ -53,7 +55,7 @@ impl Default for Caps {
             immediates: 0,
             lanes: None,
             f16: false,
-            matrix_units: false,
+            matrices: Vec::new(),
             timestamps: false,
             binding_alignment: 256,
         }
@@ -99,7 +101,7 @@ impl Caps {
             immediates,
             lanes: has(wgpu::Features::SUBGROUP).then_some((info.subgroup_min_size, info.subgroup_max_size)),
             f16: has(wgpu::Features::SHADER_F16),
-            matrix_units: has(wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX),
+            matrices: MatrixSize::all(adapter),
             timestamps: has(wgpu::Features::TIMESTAMP_QUERY),
             binding_alignment: limits.min_storage_buffer_offset_alignment,
         }

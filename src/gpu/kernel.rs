@@ -21,13 +21,21 @@ pub struct Kernel {
     pub entry: &'static str,
     pub pieces: Vec<Piece>,
     pub consts: Vec<(&'static str, u32)>,
+    /// WGSL extensions that its text needs.
+    pub enables: Vec<&'static str>,
     /// Storage bindings whose floating-point elements are f16 in memory; all others are f32.
     pub halves: Vec<&'static str>,
 }
 
 impl Kernel {
     pub fn new(file: &'static str, source: &'static str, entry: &'static str) -> Kernel {
-        Kernel { file, source, entry, pieces: Vec::new(), consts: Vec::new(), halves: Vec::new() }
+        let (pieces, consts, enables, halves) = Default::default();
+        Kernel { file, source, entry, pieces, consts, enables, halves }
+    }
+
+    pub fn enabling(mut self, extensions: &[&'static str]) -> Kernel {
+        self.enables.extend(extensions);
+        self
     }
 
     pub fn with(mut self, name: &'static str, value: u32) -> Kernel {
@@ -42,13 +50,17 @@ impl Kernel {
 
     /// The storage bindings that the WGSL declares: (number, name). Rust and WGSL agree by name, not by position.
     pub fn bindings(&self) -> impl Iterator<Item = (u32, &'static str)> {
-        let sources = self.pieces.iter().map(|piece| piece.source).chain([self.source]);
-        sources.flat_map(str::lines).filter_map(|line| {
+        self.sources().flat_map(str::lines).filter_map(|line| {
             let (number, rest) = line.trim_start().strip_prefix("@group(0) @binding(")?.split_once(')')?;
             // `var<storage, read> x: array<x_type>;` or `var a: texture_storage_2d<rgba32float, read>;`
             let name = rest.split_once(':')?.0.rsplit([' ', '>']).next()?;
             Some((number.parse().ok()?, name))
         })
+    }
+
+    /// The texts of the pieces and of the file.
+    fn sources(&self) -> impl Iterator<Item = &'static str> {
+        self.pieces.iter().map(|piece| piece.source).chain([self.source])
     }
 
     /// The complete module: header, pieces, file.
@@ -59,8 +71,10 @@ impl Kernel {
     /// `immediates` says whether the parameter block is a push constant or a uniform.
     pub fn wgsl(&self, guard: u32, immediates: bool) -> String {
         let mut text = String::with_capacity(self.source.len() + 1024);
-        if !self.halves.is_empty() {
-            text.push_str("enable f16;\n"); // directives come before everything else
+        // Directives come before everything else; naming one twice is no error.
+        let halves = (!self.halves.is_empty()).then_some(&"f16");
+        for extension in halves.into_iter().chain(&self.enables) {
+            text.push_str(&format!("enable {extension};\n"));
         }
         for (name, value) in &self.consts {
             text.push_str(&format!("const {name}: u32 = {value}u;\n"));
@@ -72,7 +86,7 @@ impl Kernel {
                 guard * per_word
             ));
         }
-        if self.source.contains("struct P ") {
+        if self.sources().any(|source| source.contains("struct P ")) {
             text.push_str(if immediates {
                 "var<immediate> p: P;\n"
             } else {

@@ -1,8 +1,8 @@
 //! conv2d: 2-d cross-correlation with bias and a fused ReLU, forward and backward.
 //!
 //! This file holds what the op *is*: shape rule, parameters, reference, cases. Its rungs lower it: `naive`,
-//! `subgroup`, `winograd4`, `tiled`, `winograd4_tiled`. `pooled` is the same op with a max-pool in its store, `pixels`
-//! with preprocessing in its loads.
+//! `subgroup`, `winograd4`, `tiled`, `winograd4_tiled`, `coop`. `pooled` is the same op with a max-pool in its store,
+//! `pixels` with preprocessing in its loads.
 
 mod naive;
 mod pixels;
@@ -14,6 +14,7 @@ mod winograd;
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::ops::gemm::tiled::Units;
 use crate::ops::{
     Array, Case, Dtype, Given, Gradients, Lowered, MaxPool2d, Op, OpRef, ParamSpec, Part, Preprocess, Rung,
     Site, Wants, fused, gemm,
@@ -23,6 +24,9 @@ use crate::shape::Shape;
 use pixels::OfPixels;
 use pooled::Pooled;
 use winograd::Products;
+
+/// Maps of no more channels may be an image's pixels, which are f32 whatever the precision: matrix units would round them.
+const PIXEL_CHANNELS: usize = 4;
 
 /// How the borders of the input are met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -93,7 +97,8 @@ impl Conv2d {
         if wants.d_params[0] {
             match site.rungs.d_w {
                 Rung::Subgroup => subgroup::weight_gradient(self, site, out, &subgroup::from_x),
-                Rung::Tiled => tiled::weight_gradient(self, site, out),
+                Rung::Tiled => tiled::weight_gradient(self, site, Units::Vector, out),
+                Rung::Coop => tiled::weight_gradient(self, site, Units::Matrix, out),
                 Rung::Winograd4 => winograd::weight_gradient(self, site, Products::Subgroup, out),
                 Rung::Winograd4Tiled => winograd::weight_gradient(self, site, Products::Tiled, out),
                 _ => naive::weight_gradient(self, site, out),
@@ -102,7 +107,8 @@ impl Conv2d {
         if wants.d_x[0] {
             match site.rungs.d_x {
                 Rung::Subgroup => subgroup::input_gradient(self, site, out),
-                Rung::Tiled => tiled::input_gradient(self, site, out),
+                Rung::Tiled => tiled::input_gradient(self, site, Units::Vector, out),
+                Rung::Coop => tiled::input_gradient(self, site, Units::Matrix, out),
                 Rung::Winograd4 => winograd::input_gradient(self, site, Products::Subgroup, out),
                 Rung::Winograd4Tiled => winograd::input_gradient(self, site, Products::Tiled, out),
                 _ => out.push(naive::input_gradient(self, site)),
@@ -198,13 +204,17 @@ impl Op for Conv2d {
         {
             ladder.insert(tiled + 1, Rung::Winograd4Tiled);
         }
+        if part != Part::DX && g.ci <= PIXEL_CHANNELS {
+            ladder.retain(|&rung| rung != Rung::Coop);
+        }
         ladder
     }
 
     fn forward(&self, site: &Site) -> Lowered {
         match site.rungs.forward {
             Rung::Subgroup => subgroup::forward(self, site, &subgroup::from_x),
-            Rung::Tiled => tiled::forward(self, site),
+            Rung::Tiled => tiled::forward(self, site, Units::Vector),
+            Rung::Coop => tiled::forward(self, site, Units::Matrix),
             Rung::Winograd4 => winograd::forward(self, site, Products::Subgroup),
             Rung::Winograd4Tiled => winograd::forward(self, site, Products::Tiled),
             _ => naive::forward(self, site).into(),

@@ -1,7 +1,7 @@
 //! dense: a fully connected layer with bias and a fused ReLU, forward and backward.
 //!
 //! This file holds what the op *is*; its rungs lower it: `naive`, `subgroup`,
-//! `tiled`.
+//! `tiled`, `coop`.
 
 mod naive;
 mod subgroup;
@@ -10,6 +10,7 @@ mod tiled;
 use std::ops::Range;
 
 use crate::gpu::Caps;
+use crate::ops::gemm::tiled::Units;
 use crate::ops::step::LONGEST_LOOP;
 use crate::ops::{
     Array, Case, Given, Gradients, Lowered, Op, ParamSpec, Part, Rung, Site, Wants, fused, gemm,
@@ -78,7 +79,8 @@ impl Op for Dense {
     fn forward(&self, site: &Site) -> Lowered {
         match site.rungs.forward {
             Rung::Subgroup => subgroup::forward(self, site),
-            Rung::Tiled => tiled::forward(self, site),
+            Rung::Tiled => tiled::forward(self, site, Units::Vector),
+            Rung::Coop => tiled::forward(self, site, Units::Matrix),
             _ => naive::forward(self, site),
         }
     }
@@ -89,14 +91,16 @@ impl Op for Dense {
         if wants.d_params[0] {
             match site.rungs.d_w {
                 Rung::Subgroup => subgroup::weight_gradient(self, site, &mut out),
-                Rung::Tiled => tiled::weight_gradient(self, site, &mut out),
+                Rung::Tiled => tiled::weight_gradient(self, site, Units::Vector, &mut out),
+                Rung::Coop => tiled::weight_gradient(self, site, Units::Matrix, &mut out),
                 _ => naive::weight_gradient(self, site, &mut out),
             }
         }
         if wants.d_x[0] {
             match site.rungs.d_x {
                 Rung::Subgroup => subgroup::input_gradient(self, site, &mut out),
-                Rung::Tiled => tiled::input_gradient(self, site, &mut out),
+                Rung::Tiled => tiled::input_gradient(self, site, Units::Vector, &mut out),
+                Rung::Coop => tiled::input_gradient(self, site, Units::Matrix, &mut out),
                 _ => naive::input_gradient(self, site, &mut out),
             }
         }

@@ -4,6 +4,8 @@
 //! Which kernel serves a product depends on its strides and never on the number of samples, so that a smaller last
 //! batch runs the same kernels.
 
+pub mod coop;
+mod half;
 mod pack;
 mod parts;
 mod stream;
@@ -37,14 +39,17 @@ pub fn suits(site: &Site) -> bool {
     runs(site) && site.caps.class == Class::Cpu
 }
 
-/// All rungs of a matrix-like op, the default first. `fast` are those of the subgroup's products that run here.
+/// All rungs of a matrix-like op, the default first. `fast` are those of the subgroup's products that run here. Matrix
+/// units are no default: an adapter that reports them may be a software driver's imitation, and on no GPU have they been
+/// timed. Tuning may choose them.
 pub fn ladder(fast: Vec<Rung>, site: &Site) -> Vec<Rung> {
-    let tiled = tiled::runs(site).then_some(Rung::Tiled);
-    let naive = Some(Rung::Naive);
+    let tiles = [(tiled::runs(site), Rung::Tiled), (coop::runs(site), Rung::Coop)];
+    let tiles = tiles.into_iter().filter_map(|(runs, rung)| runs.then_some(rung)).collect();
+    let naive = vec![Rung::Naive];
     let order = match (suits(site), tiled::suits(site)) {
-        (true, _) => [fast, naive.into_iter().chain(tiled).collect()],
-        (_, true) => [tiled.into_iter().chain(naive).collect(), fast],
-        _ => [naive.into_iter().chain(tiled).collect(), fast],
+        (true, _) => [fast, naive, tiles],
+        (_, true) => [tiles, naive, fast],
+        _ => [naive, tiles, fast],
     };
     order.concat()
 }

@@ -71,6 +71,8 @@ pub enum Rung {
     Tiled,
     /// Winograd's F(4x4, 3x3) on the tiled products.
     Winograd4Tiled,
+    /// Shared-memory tiles of f16 on matrix units, for half precision.
+    Coop,
 }
 
 impl Rung {
@@ -81,6 +83,7 @@ impl Rung {
             Rung::Winograd4 => "winograd4",
             Rung::Tiled => "tiled",
             Rung::Winograd4Tiled => "winograd4_tiled",
+            Rung::Coop => "coop",
         }
     }
 }

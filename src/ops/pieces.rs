@@ -62,6 +62,7 @@ piece!(
     WINOGRAD_PUT_POOLED,
     "winograd_put_pooled"
 );
+piece!("`P`, `task_of`, `put`: a product by tiles.", TILED_PRODUCT, "tiled_product");
 piece!("`Block`: four by four elements of a shared tile.", TILED_BLOCK, "tiled_block");
 piece!("`x_block` of a plain matrix.", TILED_X_MATRIX, "tiled_x_matrix");
 piece!("`x_block` of a convolution's pixels.", TILED_X_PIXELS, "tiled_x_pixels");
@@ -69,3 +70,5 @@ piece!("`x_block` of a weight gradient's taps.", TILED_X_TAPS, "tiled_x_taps");
 piece!("`w_block` of a plain matrix.", TILED_W_MATRIX, "tiled_w_matrix");
 piece!("`w_block` of a convolution's weight.", TILED_W_TAPS, "tiled_w_taps");
 piece!("`Tap`: a place along a kernel's taps.", TILED_TAP, "tiled_tap");
+piece!("`Left`, `Right`, `Sum`: matrices of 8 by 8.", COOP8, "coop8");
+piece!("`Left`, `Right`, `Sum`: matrices of 16 by 16.", COOP16, "coop16");

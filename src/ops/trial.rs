@@ -138,7 +138,7 @@ pub fn ladder(case: &Case, caps: &Caps) -> Vec<(Rung, Rungs)> {
 }
 
 /// Rounding to f16 moves a value by at most this share of it.
-const HALF: f64 = 1.0 / 2048.0;
+pub const HALF: f64 = 1.0 / 2048.0;
 
 /// Largest relative distance of `operand` from the reference, three times and more what was measured: 3e-7 for sums of
 /// products, 1.4e-7 for the others, and nothing for a pool, which only copies and adds. Winograd's transforms add and

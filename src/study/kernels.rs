@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, unknown};
 use crate::gpu::{Caps, Edit, Kernel, Piece};
 use crate::ops::cases::{self, Case};
-use crate::ops::{Part, Rungs, Step};
+use crate::ops::{Part, Precision, Rungs, Step};
 use crate::optim::{self, clip, trial};
 
 /// One file of `shaders/` or `shaders/pieces/`.
@@ -69,7 +69,9 @@ pub fn catalogue(caps: &Caps) -> Vec<File> {
             push_new(&mut file.kernels, kernel.clone());
         }
     };
-    for case in cases::all() {
+    let precisions = if caps.f16 { vec![Precision::F32, Precision::F16] } else { vec![Precision::F32] };
+    let at = |precision| cases::all().into_iter().map(move |case: Case| case.at(precision));
+    for case in precisions.into_iter().flat_map(at) {
         for (_, rungs) in crate::ops::trial::ladder(&case, caps) {
             for step in steps(&case, caps, rungs) {
                 let rung = rung(rungs, step.part);

@@ -1,9 +1,10 @@
-//! The products of rung `tiled`, for GPUs: shared-memory tiles and register tiles, no subgroup operations.
+//! Products by tiles in shared memory, for GPUs: those of rung `tiled`, whose invocations multiply register tiles, and those
+//! of rung `coop`, whose subgroups multiply on matrix units. What a tile is loaded from is the same for both.
 
 use std::ops::Range;
 
 use crate::gpu::{Class, Kernel, Piece};
-use crate::ops::gemm::{Epilogue, Matrix, Target, bind_target, ends};
+use crate::ops::gemm::{Epilogue, Matrix, Target, bind_target, coop, ends, half};
 use crate::ops::step::grid;
 use crate::ops::{Lowered, Operand, Part, Site, Step, pieces};
 
@@ -26,6 +27,74 @@ pub fn runs(site: &Site) -> bool {
 /// Whether this rung is the form for the site's adapter.
 pub fn suits(site: &Site) -> bool {
     runs(site) && site.caps.class != Class::Cpu
+}
+
+/// What multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Units {
+    /// Each invocation for itself, in f32.
+    Vector,
+    /// The matrix units, in f16 with sums of f32.
+    Matrix,
+}
+
+impl Units {
+    /// The form in which a product reads a weight of `elements` elements: rounded to f16 first for matrix units.
+    pub fn weight(self, out: &mut Lowered, part: Part, w: Matrix, elements: usize, site: &Site) -> Matrix {
+        match self {
+            Units::Vector => w,
+            Units::Matrix => half::rounded(out, part, &w, elements, site),
+        }
+    }
+
+    /// The tile of a workgroup for `n` columns. The rows of y, which follow the batch, have no say.
+    fn tile(self, site: &Site, n: usize) -> Tile {
+        let caps = site.caps;
+        let large = n > 64 && caps.workgroup_memory >= LARGE_MEMORY && caps.class != Class::Integrated;
+        match self {
+            Units::Vector => Tile::Vector { micro: if large { 8 } else { 4 } },
+            Units::Matrix => Tile::Matrix(coop::Tile::new(caps, n).expect("the rung runs here")),
+        }
+    }
+}
+
+/// TILE x TILE elements of y.
+#[derive(Clone, Copy, Debug)]
+enum Tile {
+    /// Of 128 with two stages of shared memory, or of 64 with one; each invocation computes `micro` by `micro`.
+    Vector {
+        micro: usize,
+    },
+    Matrix(coop::Tile),
+}
+
+impl Tile {
+    fn side(self) -> usize {
+        match self {
+            Tile::Vector { micro } => 16 * micro,
+            Tile::Matrix(tile) => tile.side(),
+        }
+    }
+
+    /// k of one step of the kernel.
+    fn step(self) -> usize {
+        match self {
+            Tile::Vector { .. } => 2048 / self.side(),
+            Tile::Matrix(tile) => tile.step(),
+        }
+    }
+
+    /// The kernel without its operands.
+    fn kernel(self) -> Kernel {
+        match self {
+            Tile::Vector { micro } => {
+                Kernel::new("gemm_tiled", include_str!("../../../shaders/gemm_tiled.wgsl"), "product")
+                    .with("MICRO", micro as u32)
+                    .with("STAGES", if micro == 8 { 2 } else { 1 })
+            }
+            Tile::Matrix(tile) => tile.kernel(),
+        }
+    }
 }
 
 /// One operand: a tensor and the piece of WGSL that reads blocks of it.
@@ -75,34 +144,22 @@ struct Convolution {
 }
 
 /// A product and how it is cut.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Tiling {
     m: usize,
     n: usize,
     k: usize,
     convolution: Option<Convolution>,
-    micro: usize,
+    tile: Tile,
     splits: usize,
     most_splits: usize,
     batch: usize,
 }
 
 impl Tiling {
-    /// Tiles of 128 where the adapter has the memory and there are columns to fill them, else of 64. The rows, which
-    /// follow the batch, have no say.
-    pub fn new(site: &Site, m: usize, n: usize, k: usize) -> Tiling {
-        let large =
-            n > 64 && site.caps.workgroup_memory >= LARGE_MEMORY && site.caps.class != Class::Integrated;
-        Tiling {
-            m,
-            n,
-            k,
-            micro: if large { 8 } else { 4 },
-            splits: 1,
-            most_splits: 1,
-            batch: 1,
-            ..Tiling::default()
-        }
+    pub fn new(units: Units, site: &Site, [m, n, k]: [usize; 3]) -> Tiling {
+        let tile = units.tile(site, n);
+        Tiling { m, n, k, convolution: None, tile, splits: 1, most_splits: 1, batch: 1 }
     }
 
     /// Makes it a convolution with these words of geometry (from `h` on); `backward` reads the weight for d_x.
@@ -114,7 +171,7 @@ impl Tiling {
     /// Cuts k into parts, so that there are groups enough. `rows` are those of y, or 1 where they follow the batch:
     /// the parts of a smaller batch must fit where those of the whole one do.
     pub fn split(mut self, rows: usize) -> Tiling {
-        let tiles = rows.div_ceil(self.tile()) * self.n.div_ceil(self.tile());
+        let tiles = rows.div_ceil(self.tile.side()) * self.n.div_ceil(self.tile.side());
         let room = (MOST_PARTIAL / (rows * self.n)).max(1);
         self.most_splits = (BUSY / tiles).clamp(1, self.k.div_ceil(SHORTEST_PART)).min(room);
         self.splits = self.most_splits;
@@ -128,13 +185,9 @@ impl Tiling {
         self
     }
 
-    fn tile(&self) -> usize {
-        16 * self.micro
-    }
-
     /// Length of a part of k: whole steps of the kernel.
     fn part(&self) -> usize {
-        self.k.div_ceil(self.splits).next_multiple_of(2048 / self.tile())
+        self.k.div_ceil(self.splits).next_multiple_of(self.tile.step())
     }
 
     pub fn splits(&self) -> usize {
@@ -148,13 +201,13 @@ impl Tiling {
 
     fn kernel(&self, x: &Source, w: &Source) -> Kernel {
         let flag = u32::from;
-        let mut kernel =
-            Kernel::new("gemm_tiled", include_str!("../../../shaders/gemm_tiled.wgsl"), "product")
-                .with("MICRO", self.micro as u32)
-                .with("STAGES", if self.micro == 8 { 2 } else { 1 })
-                .with("X_ALONG_K", flag(x.along_k))
-                .with("W_ALONG_K", flag(w.along_k))
-                .piece(pieces::TILED_BLOCK);
+        let mut kernel = self
+            .tile
+            .kernel()
+            .with("X_ALONG_K", flag(x.along_k))
+            .with("W_ALONG_K", flag(w.along_k))
+            .piece(pieces::TILED_PRODUCT)
+            .piece(pieces::TILED_BLOCK);
         if let Some(convolution) = &self.convolution {
             kernel = kernel.with("BACKWARD", flag(convolution.backward)).piece(pieces::TILED_TAP);
         }
@@ -181,9 +234,9 @@ impl Tiling {
                 step = step.window(window.clone());
             }
         }
-        let [columns, folds, _] = grid(self.m.div_ceil(self.tile()) as u64, site.caps.max_groups);
+        let [columns, folds, _] = grid(self.m.div_ceil(self.tile.side()) as u64, site.caps.max_groups);
         let copies = self.splits * self.batch;
-        let groups = [columns, self.n.div_ceil(self.tile()) as u32, folds * copies as u32];
+        let groups = [columns, self.n.div_ceil(self.tile.side()) as u32, folds * copies as u32];
         let macs = [self.m, self.n, self.k, self.batch].iter().map(|&d| d as u64).product::<u64>();
         out.push(
             bind_target(step, y, &end)

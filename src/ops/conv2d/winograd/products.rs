@@ -1,7 +1,7 @@
 //! Who multiplies the transformed matrices, and how these lie for it.
 
 use crate::gpu::{Form, Kernel};
-use crate::ops::gemm::tiled::{Source, Tiling};
+use crate::ops::gemm::tiled::{Source, Tiling, Units};
 use crate::ops::gemm::{self, Epilogue, Fit, Matrix, Packed, Sizes, Target, Tn};
 use crate::ops::step::grid;
 use crate::ops::{Lowered, Operand, Part, Site, Step, Word, pieces};
@@ -162,7 +162,7 @@ impl Method<'_> {
             Products::Tiled => {
                 let w = if backward { u.matrix(k).transposed() } else { u.matrix(n) };
                 let (x, w) = (Source::x(&v.matrix(k), m, k), Source::w(&w, k, n));
-                let tiling = Tiling::new(self.site, m, n, k).batch(POINTS);
+                let tiling = Tiling::new(Units::Vector, self.site, [m, n, k]).batch(POINTS);
                 tiling.push(out, part, (&x, &w), y, WRITE, self.site);
             }
         }
@@ -202,7 +202,7 @@ impl Method<'_> {
             Products::Tiled => {
                 let x = Source::x(&v.matrix(m).transposed(), m, tiles);
                 let w = Source::w(&d_m.matrix(n), tiles, n);
-                let tiling = Tiling::new(self.site, m, n, tiles).batch(POINTS);
+                let tiling = Tiling::new(Units::Vector, self.site, [m, n, tiles]).batch(POINTS);
                 tiling.push(out, Part::DW, (&x, &w), y, end, self.site);
             }
         }
