@@ -1,11 +1,10 @@
 //! A page: one HTML file that holds its style, its charts and its pictures.
 
-use std::io::Write;
 use std::path::Path;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::report::svg;
 use crate::weights::file;
 
@@ -38,7 +37,7 @@ pub trait Page {
     /// # Errors
     /// The file cannot be written; an older one then stays.
     fn write(&self, path: &Path) -> Result<()> {
-        file::replace(path, |out| out.write_all(self.html().as_bytes()).map_err(Error::io("write", path)))
+        file::replace_by(path, self.html().as_bytes())
     }
 }
 
