@@ -4,6 +4,8 @@
 // x, probabilities, d_x (n, k); labels (n) class ids u32, or (n, k) f32 read as bits; weight, y (n).
 // One workgroup computes one sample: its invocations stride over the classes, and trees in workgroup memory add up.
 // Largest logit first: exp never sees a positive number.
+// At most one class has a probability above 1/2. There 1 - probability is the sum of the others: a subtraction would leave
+// nothing but rounding where the network is right.
 // Source: Keras categorical_crossentropy(from_logits=True, label_smoothing=s); Goodfellow et al. 2016, section 6.2.2.3.
 
 struct P {
@@ -36,6 +38,15 @@ fn max_over_group(local: u32, value: f32) -> f32 {
     return largest;
 }
 
+// exp of x <= 0. A driver's own may be off by 2 |x| steps of its result (WGSL, section 15.7.4.1); what is left here of x
+// lies within ln(2) / 2 of zero. 0.693359375 has nine bits, so that its multiples are exact.
+// Source: Cody and Waite 1980, Software Manual for the Elementary Functions, chapter 6.
+fn exp_of_negative(x: f32) -> f32 {
+    let doublings = max(round(x * 1.442695), -126.0);
+    let rest = (x - doublings * 0.693359375) + doublings * 2.1219444e-4;
+    return exp(rest) * exp2(doublings);
+}
+
 fn goal(sample: u32, class_id: u32) -> f32 {
     var label = 0.0;
     if (p.soft == 1u) {
@@ -60,13 +71,13 @@ fn forward(
     for (var j = local; j < k; j += SIZE) { largest = max(largest, x[row + j]); }
     largest = max_over_group(local, largest);
     var sum = 0.0;
-    for (var j = local; j < k; j += SIZE) { sum += exp(x[row + j] - largest); }
+    for (var j = local; j < k; j += SIZE) { sum += exp_of_negative(x[row + j] - largest); }
     sum = sum_over_group(local, sum);
     let log_sum = log(sum);
     var loss = 0.0;
     for (var j = local; j < k; j += SIZE) {
         let logit = x[row + j] - largest;
-        probabilities[probabilities_at + sample * p.k + j] = exp(logit) / sum;
+        probabilities[probabilities_at + sample * p.k + j] = exp_of_negative(logit) / sum;
         loss += goal(sample, j) * (log_sum - logit);
     }
     loss = sum_over_group(local, loss);
@@ -82,11 +93,19 @@ fn backward(
     let sample = group.y * groups.x + group.x;
     let k = select(0u, p.k, sample < p.n);
     var goals = 0.0;
-    for (var j = local; j < k; j += SIZE) { goals += goal(sample, j); }
+    var unlikely = 0.0;
+    for (var j = local; j < k; j += SIZE) {
+        let probability = kept_probabilities[kept_probabilities_at + sample * p.k + j];
+        goals += goal(sample, j);
+        if (probability <= 0.5) { unlikely += probability; }
+    }
     goals = sum_over_group(local, goals);
+    unlikely = sum_over_group(local, unlikely);
     for (var j = local; j < k; j += SIZE) {
         let e = sample * p.k + j;
-        let slope = kept_probabilities[kept_probabilities_at + e] * goals - goal(sample, j);
+        let probability = kept_probabilities[kept_probabilities_at + e];
+        var slope = probability * goals - goal(sample, j);
+        if (probability > 0.5) { slope = (goals - goal(sample, j)) - unlikely * goals; }
         var d = slope * weight[weight_at + sample] * p.loss_scale;
         if (p.accumulate == 1u) { d += d_x[d_x_at + e]; }
         d_x[d_x_at + e] = d;

@@ -178,6 +178,61 @@ fn assert_close(a: &Path, b: &Path, share: f32) {
 }
 
 #[test]
+fn pixels_are_prepared_as_the_weights_expect_or_a_warning_says_so() {
+    let folder = data();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let train = |from: &[&str], out: &str| {
+        let train = ["train", text(folder.path()), "--epochs", "1", "--batch", "20", "--out", &at(out)];
+        let mut command = frostline(&train);
+        command.args(from);
+        command.assert().success()
+    };
+    let chain = ["--layers", "conv4,conv4,pool,conv6,pool", "--input", "32"];
+    let [torch, keras] = ["torchvision.safetensors", "torchvision.h5"].map(at);
+    let stored = "tests/fixtures/small/torchvision.stored.safetensors";
+    std::fs::copy(stored, &torch).unwrap();
+    // What torchvision's weights expect is known, and goes with them into other files.
+    frostline(&["convert", &torch, &keras]).assert().success();
+    assert_eq!(json(&["inspect", "--json", &keras])["preprocessing"], "torch");
+    for file in [&torch, &keras] {
+        let right = contains("torch preprocessing").and(contains("expect --preprocessing").not());
+        train(&[&["--weights", file], &chain[..]].concat(), "right").stderr(right);
+        std::fs::remove_dir_all(at("right")).unwrap();
+    }
+    let wrong = [&["--weights", &keras, "--preprocessing", "rescale"], &chain[..]].concat();
+    train(&wrong, "wrong").stderr(contains("warning   these weights expect --preprocessing torch"));
+    // Now there is a file of one's own that says rescale.
+    let own = at("wrong/best.safetensors");
+    let other = ["--from", &own, "--preprocessing", "tf"];
+    train(&other, "other").stderr(contains("warning   the model of --from expects --preprocessing rescale"));
+    let weights = [&["--weights", &own, "--preprocessing", "tf"], &chain[..]].concat();
+    train(&weights, "weights").stderr(contains("warning   these weights expect --preprocessing rescale"));
+    // Keras' own files say nothing, but VGG's names do.
+    let keras = ["--weights", "tests/fixtures/keras/mini32/model.weights.h5", "--by-name", "--skip-mismatch"];
+    let keras = [&keras[..], &["--preprocessing", "rescale"], &chain].concat();
+    train(&keras, "keras").stderr(contains("warning   weights of Keras' VGG expect --preprocessing caffe"));
+}
+
+#[test]
+fn what_has_no_place_in_a_keras_file_is_named() {
+    let folder = data();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let train = ["train", text(folder.path()), "--from", MODEL, "--epochs", "1", "--out", &at("run")];
+    let more =
+        ["--freeze", "5", "--schedule", "cosine", "--block-factor", "0.5", "--class-weights", "balanced"];
+    frostline(&train).args(more).assert().success();
+    let last = at("run/last.safetensors");
+    let outside = ["schedule of the learning rate", "rates of single blocks", "weights of classes"];
+    for name in ["last.keras", "last.h5"] {
+        let mut done = frostline(&["convert", &last, &at(name)]).assert().success();
+        for what in outside {
+            done = done.stderr(contains("left out  the ").and(contains(what)));
+        }
+        done.stderr(contains("left out  the caffe preprocessing").and(contains("augmentation").not()));
+    }
+}
+
+#[test]
 fn what_cannot_be_done_says_why() {
     let folder = data();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

@@ -85,6 +85,28 @@ fn huge_logits_give_a_finite_loss_and_gradient() {
     }
 }
 
+/// A sample that is nearly solved keeps its gradient: 1 - 1e-10 is 1 in f32, and a plain difference would be 0. The loss
+/// itself is as exact as f32 holds 1 - 1e-10.
+#[test]
+fn the_gradient_of_a_solved_sample_is_exact() {
+    for soft in [false, true] {
+        let labels: &[usize] = if soft { &[3, 20] } else { &[3] };
+        let case = Case::new(SoftmaxCrossEntropy { smoothing: 0.0, soft }, &[&[3, 20], labels, &[3]]);
+        let mut inputs = case.inputs(6);
+        for (sample, label) in [4, 0, 19].into_iter().enumerate() {
+            inputs.x[0].data[sample * 20 + label] = 24.0;
+            match soft {
+                true => (0..20).for_each(|j| inputs.x[1].data[sample * 20 + j] = f64::from(j == label)),
+                false => inputs.x[1].data[sample] = label as f64,
+            }
+        }
+        let rungs = Rungs::all(Rung::Naive);
+        let found = trial::compare(device(), &case, rungs, &inputs).unwrap();
+        let gradients: Vec<Comparison> = found.into_iter().filter(|c| c.operand == Operand::DX(0)).collect();
+        assert!(gradients.len() == 2 && failures(&case, rungs, &gradients).is_empty(), "{gradients:?}");
+    }
+}
+
 #[test]
 fn sums_over_more_pixels_than_a_software_driver_loops_are_whole() {
     let conv = Conv2d { filters: 1, kernel: [1, 1], relu: false, ..Conv2d::vgg(1) };

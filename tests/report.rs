@@ -7,7 +7,7 @@ use frostline::report::judge::Judged;
 use frostline::report::sections::{
     curves, freeze, layers, losses, receipt, samples, setting, shares, summary,
 };
-use frostline::report::{Picture, Report};
+use frostline::report::{Page, Picture, Report};
 use frostline::study::explain::{Explanation, Setting};
 use frostline::train::evaluate::Evaluation;
 use frostline::train::scores::Scores;

@@ -55,7 +55,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     match report.failures().count() {
         0 => Ok(()),
         failed => Err(Error::Device(format!(
-            "{failed} cases are wrong on {}; update its driver or try --adapter cpu, and put this table into the report",
+            "wrong in {failed} of {} cases on {}; update its driver or try --adapter cpu, and put this table into the report",
+            report.cases(),
             report.environment.adapter
         ))),
     }

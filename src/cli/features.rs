@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Shared;
 use super::options::precision::PrecisionArgs;
-use super::options::weights::pretrained;
+use super::options::weights::{describe, preprocessing, pretrained};
 use super::progress::bar;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
@@ -16,7 +16,7 @@ use crate::nn::init::Random;
 use crate::nn::{Freeze, Head, Network, Pool, Preprocessing, vgg};
 use crate::train::features::Extractor;
 use crate::train::features::file::{self, Origin};
-use crate::train::pretrained::initialise;
+use crate::train::pretrained::{Pretrained, initialise};
 use crate::train::{ImageSamples, interrupt};
 
 #[derive(Debug, clap::Args)]
@@ -44,9 +44,9 @@ pub struct Args {
     /// Pretrained weights: a .safetensors or Keras file, or 'none' for random values
     #[arg(long, default_value = "weights/vgg16_imagenet_notop.f16.safetensors")]
     pub weights: String,
-    /// caffe, tf, torch or rescale
-    #[arg(long, default_value = "caffe")]
-    pub preprocessing: Preprocessing,
+    /// caffe, tf, torch or rescale [default: what the weights were trained with]
+    #[arg(long)]
+    pub preprocessing: Option<Preprocessing>,
     /// Images per pass
     #[arg(long, default_value_t = 16)]
     pub batch: usize,
@@ -72,7 +72,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let data = Dataset::open(&args.data, &options)?;
     data.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
     let pooled = args.pool.is_some();
-    let network = network(args, data.classes.len())?;
+    let network = network(args, weights.as_ref(), data.classes.len())?;
     // Pooled, the first layer of the head belongs to the features.
     let last = network.architecture.base - 1 + usize::from(pooled);
     let name = network.architecture.layers[last].name.clone();
@@ -81,7 +81,9 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let device = shared.open()?;
     let memory = shared.budget(&device);
     let mut store = args.precision.store(device);
-    initialise(&network, weights.as_ref(), &mut store, Random::new(args.seed))?;
+    if let Some(report) = initialise(&network, weights.as_ref(), &mut store, Random::new(args.seed))? {
+        describe(shared, &report, network.architecture.preprocessing)?;
+    }
     let mut extractor = Extractor::new(&prefix, &name, &mut store, args.batch, memory)?;
     let load = |split: &Split| -> Result<Arc<Loader>> {
         let mut options = Options::square(args.input as u32, args.batch);
@@ -107,8 +109,12 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 }
 
 /// The base up to the layer, under a small head of which nothing but the pooling is used.
-fn network(args: &Args, classes: usize) -> Result<Network> {
+fn network(args: &Args, weights: Option<&Pretrained>, classes: usize) -> Result<Network> {
     let head = Head { pool: Pool::Avg, classes, ..Head::default() };
-    let whole = vgg::with_head(&args.model, args.input, args.preprocessing, &head)?;
+    let pixels = match args.preprocessing {
+        Some(asked) => asked,
+        None => preprocessing(weights, &args.model)?,
+    };
+    let whole = vgg::with_head(&args.model, args.input, pixels, &head)?;
     Network::new(whole.ending_at(&args.layer, &head)?, &Freeze::All, 0.0)
 }

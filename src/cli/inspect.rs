@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::error::{Error, Result};
 use crate::train::Checkpoint;
 use crate::train::checkpoint::KEY;
+use crate::train::pretrained::stated_preprocessing;
 use crate::weights::import::{Report, Row, import};
 use crate::weights::known::{Known, by_md5, md5_of};
 use crate::weights::map::{By, Wanted};
@@ -63,7 +64,10 @@ fn print(source: &dyn Source, report: &Report, known: Option<Known>) {
         }
         Some(Err(Error::Weights { what, .. })) => println!("model     {what}"),
         Some(Err(error)) => println!("model     {error}"),
-        None => {}
+        None => {
+            let stated = stated_preprocessing(source).into_iter();
+            stated.for_each(|pixels| println!("pixels    {pixels} preprocessing: {}", pixels.describe()));
+        }
     }
     if let Some(state) = source.optimizer() {
         let rate = state.learning_rate.map_or(String::new(), |rate| format!(", learning rate {rate}"));
@@ -93,6 +97,7 @@ fn object(source: &dyn Source, report: &Report, known: Option<Known>) -> Value {
         "file": report.path,
         "format": report.format.to_string(),
         "official": official,
+        "preprocessing": stated_preprocessing(source),
         "tensors": report.rows.iter().map(row).collect::<Vec<_>>(),
         "values": report.values(),
         "model": model,

@@ -27,12 +27,14 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the kernels: files, entry points, and which op calls them on which rung
+    #[command(after_help = "Example: frostline kernel list")]
     List {
         /// One JSON object instead of the table
         #[arg(long)]
         json: bool,
     },
     /// Print a kernel's file; edit a copy of it and try it
+    #[command(after_help = "Example: frostline kernel show gemm_tiled > mine.wgsl")]
     Show {
         /// A name from 'frostline kernel list'
         name: String,
@@ -48,6 +50,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline kernel try mine.wgsl --kernel gemm_tiled --op dense --watch")]
 pub struct TryArgs {
     /// The edited WGSL
     pub file: PathBuf,
@@ -131,10 +134,10 @@ fn attempt(args: &TryArgs, shared: &Shared, device: &Device, files: &[File]) -> 
     lab::compile(&edit, file, &path.to_string())?;
     let report = lab::check(device, &edit, &args.op, &args.case)?.run(device, |_| ());
     print!("{report}");
-    let failed = report.failures().count();
+    let (failed, all) = (report.failures().count(), report.cases());
     if failed > 0 {
         return Err(Error::Usage(format!(
-            "{failed} cases are wrong: {path} is not timed before they are right"
+            "wrong in {failed} of {all} cases: {path} is timed once it is right"
         )));
     }
     if args.no_time {

@@ -56,7 +56,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 /// A model, freezing choice or size that cannot be.
 pub fn setting(args: &SettingArgs, memory: u64) -> Result<Setting> {
     Ok(Setting {
-        architecture: args.model.architecture(args.classes)?,
+        architecture: args.model.architecture(args.classes, None)?,
         freeze: args.model.freeze()?,
         batch: args.batch,
         rule: Arc::new(Sgd { momentum: args.momentum, ..Sgd::default() }),

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::options::weights::pretrained;
+use super::options::weights::{preprocessing, pretrained};
 use super::{Shared, save};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
@@ -59,7 +59,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         return Err(Error::data(&args.data, "has no images to validate on; add DATA/val/CLASS/*"));
     }
     let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
-    let architecture = vgg::with_head(&args.model, args.input, vgg::preprocessing(&args.model), &head)?;
+    let architecture =
+        vgg::with_head(&args.model, args.input, preprocessing(Some(&weights), &args.model)?, &head)?;
     let load = |split: &Split| -> Result<ImageSamples> {
         Ok(ImageSamples(Arc::new(Loader::new(
             split.clone(),

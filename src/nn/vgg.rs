@@ -6,6 +6,9 @@ use crate::nn::architecture::{Architecture, Head, Layer, LayerKind};
 use crate::nn::preprocessing::Preprocessing;
 use crate::ops::conv2d::Padding;
 
+/// The layer by whose name Keras' VGGs are known.
+pub const FIRST_LAYER: &str = "block1_conv1";
+
 /// Convolutions in each of the five blocks.
 const DEPTHS: [(&str, [usize; 5]); 4] = [
     ("vgg11", [1, 1, 2, 2, 2]),

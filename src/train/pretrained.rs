@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::graph::{Param, Store};
-use crate::nn::{Network, init};
+use crate::nn::{Network, Preprocessing, init};
+use crate::train::checkpoint::{Checkpoint, KEY};
 use crate::weights::import::{Report, import};
 use crate::weights::map::{By, Wanted};
 use crate::weights::{self, Source};
@@ -39,6 +40,18 @@ pub enum Start {
     /// A checkpoint of this architecture, or a whole Keras model, whose optimizer's state comes along if it is of the
     /// same kind.
     Checkpoint(PathBuf),
+}
+
+/// The key in a file's metadata for what pixels go through, where nothing else says so.
+pub const PREPROCESSING: &str = "preprocessing";
+
+/// What pixels went through where these weights were trained, if the file says so: Frostline's own, torchvision's, and
+/// what was made of either.
+pub fn stated_preprocessing(source: &dyn Source) -> Option<Preprocessing> {
+    match source.metadata().contains_key(KEY) {
+        true => Checkpoint::of(source).ok().map(|checkpoint| checkpoint.architecture.preprocessing),
+        false => source.metadata().get(PREPROCESSING)?.parse().ok(),
+    }
 }
 
 /// Puts initial values of all parameters into the store: the base's from `weights` where a file is given, everything

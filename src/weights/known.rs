@@ -8,6 +8,7 @@ use std::path::Path;
 
 use md5::{Digest, Md5};
 
+use super::Format;
 use crate::error::{Error, Result};
 
 /// An official weight file.
@@ -96,6 +97,16 @@ pub const KNOWN: [Known; 8] = [
 /// The official file with this MD5 (32 hexadecimal digits), if it is one.
 pub fn by_md5(md5: &str) -> Option<Known> {
     KNOWN.iter().copied().find(|k| k.md5.eq_ignore_ascii_case(md5))
+}
+
+/// The official file at `path`. All of them are legacy weights: a file of another `format` is not read once more.
+/// # Errors
+/// The file cannot be read.
+pub fn official(path: &Path, format: Format) -> Result<Option<Known>> {
+    match format {
+        Format::KerasLegacyWeights => Ok(by_md5(&md5_of(path)?)),
+        _ => Ok(None),
+    }
 }
 
 /// The MD5 of a file, as 32 hexadecimal digits.

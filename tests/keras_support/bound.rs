@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use frostline::gpu::Caps;
 use frostline::graph::fuse::fuse;
 use frostline::graph::role::Role;
-use frostline::graph::{Choices, Graph, ParamId, Plan, Program, Settings, Store};
+use frostline::graph::{Choices, Graph, ParamId, Plan, Program, Settings, Store, ValueId};
 use frostline::nn::network::{Ends, IMAGE};
 use frostline::nn::{Freeze, Network};
 use frostline::ops::{Now, Part, Precision, Rung, Rungs, Site};
@@ -22,14 +22,14 @@ pub struct Bound {
 }
 
 impl Bound {
-    /// `trains` sees parameters' names; `roles` are what is read afterwards.
+    /// `trains` sees parameters' names; `roles` are what is read afterwards, and may ask for more gradients.
     pub fn new(
         model: &Model,
         trains: impl Fn(&str) -> bool,
         smoothing: f32,
         rung: Option<Rung>,
         settings: Settings,
-        roles: impl Fn(&Graph) -> Vec<Role>,
+        roles: impl Fn(&mut Graph) -> Vec<Role>,
     ) -> Bound {
         let mut graph = Network::new(model.architecture.clone(), &Freeze::None, smoothing).unwrap().graph;
         for param in &mut graph.params {
@@ -39,7 +39,7 @@ impl Bound {
         model.start.iter().for_each(|(name, values)| store.write(name, values).unwrap());
         let (ends, n) = (Ends::of(&graph).unwrap(), model.samples());
         let mut outputs = vec![ends.losses, ends.probabilities];
-        outputs.extend(roles(&graph));
+        outputs.extend(roles(&mut graph));
         let choices = choices(&graph, &outputs, store.device().caps(), rung);
         let settings = Settings { batch: n, outputs, choices, ..settings };
         let plan = Plan::new(&graph, store.device().caps(), settings).unwrap();
@@ -111,7 +111,12 @@ fn choices(graph: &Graph, outputs: &[Role], caps: &Caps, rung: Option<Rung>) -> 
 }
 
 /// The gradients of all parameters that train.
-pub fn gradients_of(graph: &Graph) -> Vec<Role> {
+pub fn gradients_of(graph: &mut Graph) -> Vec<Role> {
     let trains = (0..graph.params.len()).filter(|&i| graph.params[i].trainable);
     trains.map(|i| Role::ParamGradient(ParamId(i))).collect()
+}
+
+/// What the first layer takes: pixels behind the preprocessing.
+pub fn input(graph: &Graph) -> ValueId {
+    graph.root(graph.find("preprocess").expect("every network prepares its pixels"), true)
 }

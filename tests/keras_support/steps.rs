@@ -57,6 +57,8 @@ pub struct Found {
     pub update: f64,
     /// The units that had to be on the other side to come there.
     pub flips: Vec<String>,
+    /// Elements of gradients whose sign is the other one in f64.
+    pub signs: usize,
 }
 
 /// The graph, with what is fed to it.
@@ -94,7 +96,6 @@ impl Beside<'_> {
         let ends = Ends::of(self.graph).unwrap();
         let losses = &pass.values[&self.graph.nodes[ends.loss.0].y].data;
         let loss = losses.iter().sum::<f64>() / self.n as f64;
-        let far = far * self.condition(&pass.values);
         let off = |d: &HashMap<ParamId, Array>| {
             step.gradients.iter().map(|(p, d_w)| distance(d_w, &d[p].data)).fold(0.0, f64::max) / far
         };
@@ -113,30 +114,12 @@ impl Beside<'_> {
                 }
             }
         }
-        Found {
-            loss: (step.loss - loss).abs() / loss,
-            gradient,
-            update: update(step, before, after, rule),
-            flips,
-        }
-    }
-
-    /// What the loss makes of the rounding of its probabilities: `p - y` is small where the network is right.
-    fn condition(&self, values: &HashMap<ValueId, Array>) -> f64 {
-        let ends = Ends::of(self.graph).unwrap();
-        let logits = &values[&self.graph.nodes[ends.loss.0].x[0]].data;
-        let labels = &self.inputs[&ends.labels].data;
-        let classes = logits.len() / self.n;
-        let mut off = 0.0;
-        for (row, label) in logits.chunks(classes).zip(labels) {
-            let most = row.iter().copied().fold(f64::MIN, f64::max);
-            let sum: f64 = row.iter().map(|v| (v - most).exp()).sum();
-            for (class, v) in row.iter().enumerate() {
-                let y = f64::from(class as f64 == *label);
-                off += ((v - most).exp() / sum - y).powi(2);
-            }
-        }
-        (self.n as f64 / off).sqrt().max(1.0)
+        let other_sign = |(p, d_w): (&ParamId, &Vec<f64>)| {
+            d_w.iter().zip(&pass.d_params[p].data).filter(|(d, exact)| *d * **exact < 0.0).count()
+        };
+        let signs = step.gradients.iter().map(other_sign).sum();
+        let loss = (step.loss - loss).abs() / loss;
+        Found { loss, gradient, update: update(step, before, after, rule), flips, signs }
     }
 
     /// Where rounding decides, the nearest first.

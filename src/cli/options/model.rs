@@ -1,8 +1,10 @@
 //! The options that say which model: shared by plan, train and others.
 
+use super::weights;
 use crate::error::Result;
 use crate::nn::architecture::up_to;
 use crate::nn::{Architecture, Freeze, Head, Layer, Pool, Preprocessing, chain, vgg};
+use crate::train::pretrained::Pretrained;
 
 /// Which base, which head, and what is frozen.
 #[derive(Clone, Debug, clap::Args)]
@@ -59,12 +61,12 @@ impl ModelArgs {
         }
     }
 
-    /// The architecture for `classes` classes. Random weights are indifferent to preprocessing, so they get what
+    /// The architecture for `classes` classes, its pixels prepared for `weights`. Random ones are indifferent, and get what
     /// pretrained ones want.
     ///
     /// # Errors
     /// An unknown model, or a head or input that makes no sense.
-    pub fn architecture(&self, classes: usize) -> Result<Architecture> {
+    pub fn architecture(&self, classes: usize, weights: Option<&Pretrained>) -> Result<Architecture> {
         let head = self.head(self.pool, classes)?;
         let (model, mut base) = match &self.layers {
             Some(chain) => ("chain", chain::base(chain)?),
@@ -73,7 +75,10 @@ impl ModelArgs {
         if let Some(layer) = &self.layer {
             up_to(&mut base, layer)?;
         }
-        let preprocessing = self.preprocessing.unwrap_or(vgg::preprocessing(model));
+        let preprocessing = match self.preprocessing {
+            Some(asked) => asked,
+            None => weights::preprocessing(weights, model)?,
+        };
         Ok(Architecture::stack(model, base, self.input, preprocessing, head))
     }
 

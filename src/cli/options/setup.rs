@@ -7,7 +7,7 @@ use super::loss::LossArgs;
 use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
 use super::precision::PrecisionArgs;
-use super::weights::WeightsArgs;
+use super::weights::{WeightsArgs, compare};
 use crate::cli::Shared;
 use crate::data::folder::{self, Dataset};
 use crate::data::resize::Filter;
@@ -69,7 +69,7 @@ impl SetupArgs {
             Some(file) => self.on_features(&file, shared)?,
             None => {
                 let start = self.start()?;
-                let architecture = self.architecture(&start, &settings.classes)?;
+                let architecture = self.architecture(&start, &settings.classes, shared)?;
                 (start, architecture, images.train.class_counts(settings.classes.len()))
             }
         };
@@ -121,8 +121,12 @@ impl SetupArgs {
         }
     }
 
-    fn architecture(&self, start: &Start, classes: &[String]) -> Result<Architecture> {
-        let Start::Checkpoint(path) = start else { return self.model.architecture(classes.len()) };
+    fn architecture(&self, start: &Start, classes: &[String], shared: &Shared) -> Result<Architecture> {
+        let path = match start {
+            Start::Random => return self.model.architecture(classes.len(), None),
+            Start::Weights(found) => return self.model.architecture(classes.len(), Some(found)),
+            Start::Checkpoint(path) => path,
+        };
         let (checkpoint, _) = Checkpoint::open(path)?;
         if checkpoint.classes.is_empty() {
             checkpoint.network()?.check_classes(classes.len())?;
@@ -130,6 +134,7 @@ impl SetupArgs {
         if checkpoint.classes.is_empty() || checkpoint.classes == classes {
             let stored = checkpoint.architecture;
             let preprocessing = self.model.preprocessing.unwrap_or(stored.preprocessing);
+            compare(shared, "the model of --from expects", stored.preprocessing, preprocessing);
             return Ok(Architecture { preprocessing, ..stored });
         }
         let (theirs, ours) = (checkpoint.classes.join(", "), classes.join(", "));

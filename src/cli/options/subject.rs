@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::weights::pretrained;
+use super::weights::{preprocessing, pretrained};
 use crate::cli::Shared;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
@@ -63,8 +63,8 @@ impl SubjectArgs {
             None => {
                 let weights = pretrained(&self.weights, &self.model)?;
                 let head = Head { pool: Pool::Avg, classes, ..Head::default() };
-                let architecture =
-                    vgg::with_head(&self.model, self.input, vgg::preprocessing(&self.model), &head)?;
+                let pixels = preprocessing(weights.as_ref(), &self.model)?;
+                let architecture = vgg::with_head(&self.model, self.input, pixels, &head)?;
                 let network = Network::new(architecture, freeze, 0.0)?;
                 let mut store = Store::new(shared.open()?);
                 initialise(&network, weights.as_ref(), &mut store, Random::new(0))?;

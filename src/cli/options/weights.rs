@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::Shared;
 use crate::error::{Error, Result};
-use crate::nn::{Preprocessing, init};
-use crate::train::pretrained::Pretrained;
-use crate::weights::Format;
+use crate::nn::{Preprocessing, init, vgg};
+use crate::train::pretrained::{Pretrained, stated_preprocessing};
+use crate::weights;
 use crate::weights::fetch::cached;
 use crate::weights::import::Report;
-use crate::weights::known::{by_md5, md5_of};
+use crate::weights::known::official;
 use crate::weights::map::By;
 
 /// Which file, and how its layers find the model's.
@@ -69,17 +69,27 @@ fn imagenet(model: &str) -> Result<PathBuf> {
     })
 }
 
+/// What pixels go through where nothing else is asked for: as the file says, else as `model`'s public weights have it.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn preprocessing(weights: Option<&Pretrained>, model: &str) -> Result<Preprocessing> {
+    let stated = match weights {
+        Some(weights) => stated_preprocessing(weights::open(&weights.path)?.as_ref()),
+        None => None,
+    };
+    Ok(stated.unwrap_or(vgg::preprocessing(model)))
+}
+
 /// Says what was loaded, and warns where the pixels are not prepared as the weights expect.
 ///
 /// # Errors
 /// The file cannot be read again.
 pub fn describe(shared: &Shared, report: &Report, chosen: Preprocessing) -> Result<()> {
-    // The official files are all of this kind; others need not be read once more.
-    let official = report.format == Format::KerasLegacyWeights;
-    let known = if official { by_md5(&md5_of(&report.path)?) } else { None };
-    let official = known.map_or(String::new(), |known| format!(", the official {} file", known.model));
+    let known = official(&report.path, report.format)?;
+    let name = known.map_or(String::new(), |known| format!(", the official {} file", known.model));
     shared.say(format_args!(
-        "weights   {} ({}{official}): {} tensors, {} values",
+        "weights   {} ({}{name}): {} tensors, {} values",
         report.path.display(),
         report.format,
         report.rows.len(),
@@ -88,17 +98,26 @@ pub fn describe(shared: &Shared, report: &Report, chosen: Preprocessing) -> Resu
     for (name, reason) in &report.skipped {
         shared.say(format_args!("random    {name}: {reason}"));
     }
-    let expected = match (known, report.format) {
-        (Some(known), _) => known.preprocessing.parse()?,
-        (None, Format::Torchvision) => Preprocessing::Torch,
-        (None, _) => return Ok(()),
-    };
+    let source = weights::open(&report.path)?;
+    let named = source.entries().iter().any(|entry| entry.name.starts_with(vgg::FIRST_LAYER));
+    match (known, stated_preprocessing(source.as_ref())) {
+        (Some(known), _) => compare(shared, "these weights expect", known.preprocessing.parse()?, chosen),
+        (None, Some(stated)) => compare(shared, "these weights expect", stated, chosen),
+        (None, None) if named => {
+            compare(shared, "weights of Keras' VGG expect", Preprocessing::Caffe, chosen);
+        }
+        (None, None) => {}
+    }
+    Ok(())
+}
+
+/// Warns where pixels are prepared otherwise than the weights `expect`.
+pub fn compare(shared: &Shared, expect: &str, expected: Preprocessing, chosen: Preprocessing) {
     if expected != chosen {
         shared.say(format_args!(
-            "warning   these weights expect --preprocessing {expected} ({}), not {chosen} ({}); accuracy will suffer",
+            "warning   {expect} --preprocessing {expected} ({}), not {chosen} ({}); accuracy will suffer",
             expected.describe(),
             chosen.describe()
         ));
     }
-    Ok(())
 }

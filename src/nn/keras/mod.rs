@@ -11,6 +11,7 @@ use self::layer::{Found, Part};
 use crate::nn::architecture::{Architecture, Layer, LayerKind};
 use crate::nn::freeze::Freeze;
 use crate::nn::preprocessing::Preprocessing;
+use crate::nn::vgg;
 
 pub use write::config;
 
@@ -37,7 +38,7 @@ pub fn model(config: &Value, input: Option<usize>) -> Result<Model, String> {
     let (layers, frozen) = layers(&chain)?;
     let base = layers.iter().position(gives_vector).unwrap_or(layers.len() - 1);
     let last_frozen = frozen[..base].iter().rposition(|&frozen| frozen);
-    let vgg = layers.iter().any(|layer| layer.name == "block1_conv1");
+    let vgg = layers.iter().any(|layer| layer.name == vgg::FIRST_LAYER);
     let architecture = Architecture {
         model: chain.name,
         input: side(chain.input, input)?,

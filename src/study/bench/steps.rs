@@ -1,5 +1,12 @@
 //! Whole passes of VGG19: forward without its top, and training steps with the head 1024-1024-16 under four ways of
 //! freezing.
+//!
+//! ```
+//! use frostline::study::bench::steps;
+//! let labels = steps::list();
+//! assert!(labels.iter().any(|label| label.starts_with("step/vgg19/layers5 8x64x64x3")), "{labels:?}");
+//! assert!(steps::all().iter().any(|sized| sized.quick && sized.graph().is_ok()));
+//! ```
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -205,6 +205,12 @@ impl Report {
         self.failures().next().is_none()
     }
 
+    /// How many cases were tried: on each rung, and by differences.
+    pub fn cases(&self) -> usize {
+        let differences = self.differences.iter().map(|d| d.cases);
+        self.rows.iter().map(|row| row.cases).chain(differences).sum()
+    }
+
     /// Every failure in words, case by case.
     pub fn failures(&self) -> impl Iterator<Item = &String> {
         let differences = self.differences.iter().flat_map(|d| &d.failures);

@@ -119,7 +119,7 @@ impl fmt::Display for Report {
         }
         match failures.len() {
             0 => writeln!(f, "passed"),
-            n => writeln!(f, "failed: {n} cases"),
+            n => writeln!(f, "failed: {n} of {} cases", self.cases()),
         }
     }
 }

@@ -15,8 +15,10 @@ use crate::train::convert::state::{Found, Place, Slot};
 use crate::train::keras::compiled::compiled;
 use crate::train::keras::model;
 use crate::train::keras::trained::Trained;
+use crate::train::pretrained::{PREPROCESSING, stated_preprocessing};
 use crate::weights::keras::{Contents, State, slot_names};
 use crate::weights::kind::{self, Kind};
+use crate::weights::known::official;
 use crate::weights::{Entry, Format, Outgoing, Source};
 
 /// What a conversion wrote.
@@ -97,6 +99,7 @@ impl Outline {
         if kind.is_keras() {
             outline.config = config(source, trained.as_ref(), kind, out)?;
             outline.state = state.as_ref().and_then(|state| outline.in_order(source, state));
+            outline.left_out.extend(outside_of_keras(source, trained.as_ref()));
         }
         if state.is_some() && outline.state.is_none() {
             outline.left_out.push(
@@ -114,7 +117,8 @@ impl Outline {
         slots.map(|slot| (Outgoing::f32(&slot.name, &slot.shape), slot.place)).unzip()
     }
 
-    /// Frostline's own description travels along; safetensors get one for a model of Keras too.
+    /// Frostline's own description travels along; safetensors get one for a model of Keras too. Where there is none, what
+    /// the pixels must go through still does.
     fn describe(&mut self, source: &dyn Source, kind: Kind) -> Result<()> {
         let own = source.metadata().get(KEY).cloned();
         let about = match (own, kind) {
@@ -124,7 +128,15 @@ impl Outline {
             },
             (own, _) => own,
         };
+        let pixels = match about {
+            Some(_) => None,
+            None => match official(source.path(), source.format())? {
+                Some(known) => Some(known.preprocessing.to_owned()),
+                None => stated_preprocessing(source).map(|stated| stated.to_string()),
+            },
+        };
         self.metadata.extend(about.map(|about| (KEY.to_owned(), about)));
+        self.metadata.extend(pixels.map(|pixels| (PREPROCESSING.to_owned(), pixels)));
         Ok(())
     }
 
@@ -142,6 +154,20 @@ impl Outline {
         let slots = slot_names(config, &names).iter().map(place).collect::<Option<Vec<Slot>>>()?;
         (slots.len() == state.slots.len()).then_some(Found { slots, ..*state })
     }
+}
+
+/// What Frostline's file says and Keras has no place for.
+fn outside_of_keras(source: &dyn Source, trained: Option<&Trained>) -> Vec<String> {
+    let besides = trained.into_iter().flat_map(|trained| &trained.besides);
+    let mut left_out: Vec<String> =
+        besides.map(|what| format!("{what}: a Keras file has no place for it")).collect();
+    if let (true, Some(pixels)) = (source.metadata().contains_key(KEY), stated_preprocessing(source)) {
+        left_out.push(format!(
+            "the {pixels} preprocessing: Keras' model takes pixels that went through it ({})",
+            pixels.describe()
+        ));
+    }
+    left_out
 }
 
 /// The configuration that belongs into a file of `kind`. A `.keras` wants Keras 3's own spelling: a model of Keras 2 and

@@ -18,6 +18,9 @@ pub struct Trained {
     pub freeze: Freeze,
     /// Steps that the optimizer has taken.
     pub iteration: u32,
+    /// What the run does besides, for which a Keras file has no place, in words.
+    #[serde(default)]
+    pub besides: Vec<String>,
 }
 
 impl Trained {

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use crate::data::augmentation::Augmentation;
 use crate::error::Result;
 use crate::graph::Store;
+use crate::ops::Precision;
 use crate::optim::keras::Described;
 use crate::train::callbacks::events::Events;
 use crate::train::callbacks::history::{EpochRow, History};
@@ -16,7 +18,8 @@ use crate::train::metrics::Metrics;
 use crate::train::progress::{InStage, Progress};
 use crate::train::run::Run;
 use crate::train::run::watcher::Watcher;
-use crate::train::schedule::Stage;
+use crate::train::schedule::{Schedule, Stage};
+use crate::train::weighting::Weighting;
 
 /// The checkpoint of the best epoch so far.
 pub const BEST: &str = "best.safetensors";
@@ -60,7 +63,7 @@ impl<'a> Keeper<'a> {
     fn trained(&self, stage: &Stage, iteration: u32, rate: f32) -> Trained {
         let described = Described { optimizer: self.run.optimizer, learning_rate: Some(rate) };
         let compiled = Compiled { described, smoothing: self.run.label_smoothing };
-        Trained { compiled, freeze: stage.freeze.clone(), iteration }
+        Trained { compiled, freeze: stage.freeze.clone(), iteration, besides: besides(self.run) }
     }
 
     /// Saves the run after `stage`, whose optimizer's state stays in the file for Keras.
@@ -100,4 +103,17 @@ impl Observer for Keeper<'_> {
         let (stage, next) = (&self.run.stages[progress.stage], progress.in_epoch.rate);
         self.write(store, progress, &self.trained(stage, progress.in_stage.iteration, next))
     }
+}
+
+/// What decides on a run's steps and has no place in a Keras file: there it is told to `fit`, or does not exist.
+fn besides(run: &Run) -> Vec<String> {
+    let parts = [
+        (run.schedule != Schedule::default(), "the schedule of the learning rate"),
+        (run.plateau.is_some(), "the learning rate's cut on a plateau"),
+        (run.block_factor != 1.0, "the learning rates of single blocks"),
+        (run.weighting != Weighting::default(), "the weights of classes and samples"),
+        (run.augmentation != Augmentation::default(), "the augmentation"),
+        (run.precision != Precision::F32, "the half precision of activations"),
+    ];
+    parts.into_iter().filter(|(used, _)| *used).map(|(_, what)| what.to_owned()).collect()
 }
