@@ -32,7 +32,7 @@ use crate::optim::{self, Rule, trial as rules};
 use crate::shape::Shape;
 use crate::study::kernels;
 
-pub use errors::{TOLERANCE, rel_errors};
+pub use errors::{TOLERANCE, rel_errors, tolerance};
 pub use table::Environment;
 
 /// What is checked, and with which text.
