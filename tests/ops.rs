@@ -7,6 +7,7 @@ use frostline::gpu::adapter::Choice;
 use frostline::gpu::device::Restrict;
 use frostline::ops::cases::{self, Case, Inputs};
 use frostline::ops::conv2d::Conv2d;
+use frostline::ops::gemm;
 use frostline::ops::trial::{self, Comparison, tolerance};
 use frostline::ops::{MaxPool2d, Operand, Precision, Rung, Rungs, SoftmaxCrossEntropy};
 use support::device;
@@ -28,6 +29,11 @@ fn matches_on_every_rung(precision: Precision) {
             println!("{:8.1e}  {} {:?}", worst, case.name(), rungs.forward);
             assert_eq!(found.is_empty(), case.op.is_view(true), "{}", case.name());
             failed.extend(failures(&case, rungs, &found));
+        }
+    }
+    for rung in Rung::ALL {
+        if let Some(needs) = gemm::unmet(rung, device().caps()) {
+            println!("left out on {}: {} needs {needs}", device().info(), rung.name());
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));

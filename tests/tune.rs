@@ -53,7 +53,7 @@ impl Op for Planted {
         let mut lowered = self.0.forward(&Planted::naive(site));
         match site.rungs.forward {
             Rung::Subgroup => lowered.steps[0].groups = [1; 3],
-            Rung::Tiled => lowered.steps = vec![lowered.steps[0].clone(); 30],
+            Rung::Tiled => lowered.steps = vec![lowered.steps[0].clone(); 10],
             _ => {}
         }
         lowered
@@ -74,7 +74,7 @@ impl Op for Planted {
 
 fn graph() -> Graph {
     let mut graph = Graph::default();
-    let x = graph.input("x", Shape::new(&[1, 12, 12, 8]), Dtype::F32);
+    let x = graph.input("x", Shape::new(&[1, 24, 24, 8]), Dtype::F32);
     graph.push("planted", Arc::new(Planted(Conv2d::vgg(16))), &[x]).unwrap();
     graph
 }
