@@ -119,7 +119,13 @@ fn the_page_says_what_the_run_came_to() {
 #[test]
 fn the_freeze_table_says_what_trains_and_why_not() {
     let page = full().html();
-    for said in ["no: frozen", "no: nothing below it trains", "yes: block5_conv1 trains", "backward, GFLOP"] {
+    for said in [
+        "no: frozen",
+        "no: nothing below it trains",
+        "yes: block5_conv1 trains",
+        "backward, GFLOP",
+        ">d_x: nothing below it trains<",
+    ] {
         assert!(page.contains(said), "{said} is missing");
     }
     let stages = vec![stage("Epochs 1 to 5", Freeze::All), stage("Epochs 6 to 7", Freeze::None)];

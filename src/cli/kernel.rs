@@ -145,8 +145,10 @@ fn attempt(args: &TryArgs, shared: &Shared, device: &Device, files: &[File]) -> 
     }
     let roofline = Roofline::measure(device)?;
     println!("\nroofline  {roofline}");
-    for race in lab::race(device, &roofline, &edit, &args.op, &args.case)? {
-        print!("\n{race}");
+    let races = lab::race(device, &roofline, &edit, &args.op, &args.case)?;
+    races.iter().for_each(|race| print!("\n{race}"));
+    if races.is_empty() {
+        println!("\nnothing to time: no case of the benches runs what {path} changes");
     }
     Ok(())
 }
