@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use frostline::graph::Choices;
+use frostline::ops::Precision;
 use frostline::study::bench::steps::{Ready, all};
 
 fn passes(criterion: &mut Criterion) {
@@ -26,7 +27,7 @@ fn passes(criterion: &mut Criterion) {
         let mut ready = None;
         group.bench_function(BenchmarkId::new(sized.pass.name, size), |bencher| {
             let pass = ready.get_or_insert_with(|| {
-                let ready = Ready::new(&device, &sized, &Choices::default());
+                let ready = Ready::new(&device, &sized, &Choices::default(), Precision::F32);
                 ready.unwrap_or_else(|error| panic!("{error}"))
             });
             bencher.iter(|| pass.time().unwrap_or_else(|error| panic!("{error}")));

@@ -4,7 +4,9 @@ mod cli_support;
 mod support;
 
 use cli_support::frostline;
-use frostline::gpu::Edit;
+use frostline::gpu::adapter::Choice;
+use frostline::gpu::device::Restrict;
+use frostline::gpu::{Device, Edit};
 use frostline::study::check::{Check, Report};
 use predicates::prelude::*;
 use predicates::str::contains;
@@ -76,13 +78,25 @@ fn a_kernel_that_does_not_compile_is_one_failure_and_not_the_end() {
 }
 
 #[test]
+fn what_the_adapter_cannot_run_is_named_with_what_it_needs() {
+    let restrict = Restrict { no_immediates: false, no_subgroups: true };
+    let plain = Device::open_restricted(&Choice::Name(device().info().name.clone()), &restrict).unwrap();
+    let mut check = Check { differences: false, ..Check::of("dense").unwrap() };
+    check.cases.truncate(1);
+    let text = check.run(&plain, |_| ()).to_string();
+    assert!(text.contains("left out   subgroup: needs subgroups of exactly 8 lanes"), "{text}");
+    assert!(text.contains("left out   coop: needs f16 and matrix units"), "{text}");
+    assert!(text.contains("passed"), "{text}");
+}
+
+#[test]
 fn an_op_passes_and_the_table_names_the_machine() {
     frostline(&["check"])
         .args(["--op", "global_average_pool"])
         .assert()
         .success()
         .stdout(contains("adapter    ").and(contains("driver     ")).and(contains("wgpu 3")))
-        .stdout(contains("global_average_pool    naive").and(contains("finite differences")))
+        .stdout(contains("global_average_pool    naive           f32").and(contains("finite differences")))
         .stdout(contains("\npassed"));
 }
 

@@ -1,12 +1,15 @@
 //! `frostline bench`, `frostline profile` and `--tune` as a user meets them. No test asserts a time.
 
 mod cli_support;
+mod support;
 
+use std::ops::Range;
 use std::path::Path;
 
 use cli_support::frostline;
 use predicates::str::contains;
 use serde_json::Value;
+use support::device;
 
 /// The lines of JSON that a command prints.
 fn lines(arguments: &[&str]) -> Vec<Value> {
@@ -18,8 +21,17 @@ fn lines(arguments: &[&str]) -> Vec<Value> {
 const SMALL: &str = "dense/forward 16x1024 1024x16";
 
 #[test]
-fn a_kernel_is_measured_on_every_rung_under_its_roofline() {
-    let lines = lines(&["bench", "--json", "--full", "--filter", SMALL]);
+fn a_kernel_is_measured_on_every_rung_and_in_both_precisions_under_its_roofline() {
+    measured("f32", 0.0..1e-5);
+    if device().caps().f16 {
+        measured("f16", 1e-5..1e-3); // one rounding
+    } else {
+        println!("left out: {} has no f16", device().info());
+    }
+}
+
+fn measured(precision: &str, rel_error: Range<f64>) {
+    let lines = lines(&["bench", "--json", "--full", "--filter", SMALL, "--precision", precision]);
     let number =
         |line: &Value, field: &str| line[field].as_f64().unwrap_or_else(|| panic!("{field}: {line}"));
     let peaks: Vec<&str> = lines[..2].iter().map(|line| line["name"].as_str().unwrap()).collect();
@@ -29,10 +41,10 @@ fn a_kernel_is_measured_on_every_rung_under_its_roofline() {
     assert!(rungs.contains(&"naive") && rungs.len() > 1, "{rungs:?}");
     for line in &lines[2..] {
         assert_eq!((&line["name"], &line["shape"]), (&"dense/forward".into(), &"16x1024 1024x16".into()));
-        assert_eq!(line["precision"], "f32");
+        assert_eq!(line["precision"], precision);
         assert!(number(line, "min_ms") <= number(line, "median_ms"), "{line}");
         assert!(number(line, "median_ms") <= number(line, "max_ms"), "{line}");
-        assert!(number(line, "rel_error") < 1e-5 && number(line, "gflops") > 0.0, "{line}");
+        assert!(rel_error.contains(&number(line, "rel_error")) && number(line, "gflops") > 0.0, "{line}");
         let flops = 2.0 * 16.0 * 1024.0 * 16.0;
         let gflops = flops / number(line, "median_ms") * 1e-6;
         assert!((number(line, "gflops") / gflops - 1.0).abs() < 1e-9, "{line}");

@@ -104,7 +104,10 @@ fn an_edited_kernel_is_proven_and_timed_or_caught() {
     attempt(&file)
         .assert()
         .success()
-        .stdout(contains("passed").and(contains("edited naive")).and(contains("% of the roofline")));
+        .stdout(contains("passed").and(contains("edited naive")).and(contains("% of the roofline")))
+        .stdout(contains(" d_x\n").not());
+    std::fs::write(&file, format!("// mine\n{shipped}")).unwrap();
+    attempt(&file).assert().success().stdout(contains("nothing to time"));
     std::fs::write(&file, shipped.replace("pixel < p.pixels", "pixel + 1u < p.pixels")).unwrap();
     attempt(&file).assert().code(1).stdout(contains("FAIL").and(contains("y is off by")));
     std::fs::write(&file, shipped.replace("var sum", "var summe")).unwrap();

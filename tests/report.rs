@@ -7,7 +7,7 @@ use frostline::report::judge::Judged;
 use frostline::report::sections::{
     curves, freeze, layers, losses, receipt, samples, setting, shares, summary,
 };
-use frostline::report::{Picture, Report};
+use frostline::report::{Page, Picture, Report};
 use frostline::study::explain::{Explanation, Setting};
 use frostline::train::evaluate::Evaluation;
 use frostline::train::scores::Scores;
@@ -119,7 +119,13 @@ fn the_page_says_what_the_run_came_to() {
 #[test]
 fn the_freeze_table_says_what_trains_and_why_not() {
     let page = full().html();
-    for said in ["no: frozen", "no: nothing below it trains", "yes: block5_conv1 trains", "backward, GFLOP"] {
+    for said in [
+        "no: frozen",
+        "no: nothing below it trains",
+        "yes: block5_conv1 trains",
+        "backward, GFLOP",
+        ">d_x: nothing below it trains<",
+    ] {
         assert!(page.contains(said), "{said} is missing");
     }
     let stages = vec![stage("Epochs 1 to 5", Freeze::All), stage("Epochs 6 to 7", Freeze::None)];

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use cli_support::{frostline, program};
-use frostline::report::Report;
+use frostline::report::{Page, Report};
 use predicates::prelude::*;
 use predicates::str::contains;
 

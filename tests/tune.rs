@@ -53,7 +53,7 @@ impl Op for Planted {
         let mut lowered = self.0.forward(&Planted::naive(site));
         match site.rungs.forward {
             Rung::Subgroup => lowered.steps[0].groups = [1; 3],
-            Rung::Tiled => lowered.steps = vec![lowered.steps[0].clone(); 30],
+            Rung::Tiled => lowered.steps = vec![lowered.steps[0].clone(); 10],
             _ => {}
         }
         lowered
@@ -74,15 +74,20 @@ impl Op for Planted {
 
 fn graph() -> Graph {
     let mut graph = Graph::default();
-    let x = graph.input("x", Shape::new(&[1, 12, 12, 8]), Dtype::F32);
+    let x = graph.input("x", Shape::new(&[1, 24, 24, 8]), Dtype::F32);
     graph.push("planted", Arc::new(Planted(Conv2d::vgg(16))), &[x]).unwrap();
     graph
 }
 
 /// The winner of the planted layer, and how many findings were new.
 fn tuned(level: Level, known: &mut Known) -> (Rung, Vec<Finding>) {
+    tuned_in(Precision::F32, level, known)
+}
+
+fn tuned_in(precision: Precision, level: Level, known: &mut Known) -> (Rung, Vec<Finding>) {
     let (graph, mut new) = (graph(), Vec::new());
-    let choices = tune(device(), &graph, level, known, |_, finding| new.push(finding.clone())).unwrap();
+    let note = |_: &str, finding: &Finding| new.push(finding.clone());
+    let choices = tune(device(), &graph, precision, level, known, note).unwrap();
     let winners: Vec<Rung> = choices.iter().map(|(_, rung)| rung).collect();
     assert_eq!(winners.len(), 1, "{choices:?}");
     (winners[0], new)
@@ -111,6 +116,19 @@ fn what_was_found_is_remembered_for_the_same_level_and_below() {
     }
 }
 
+/// A kernel that is fast over f32 may be slow over f16, and matrix units are there for f16 alone.
+#[test]
+fn each_precision_is_measured_by_itself() {
+    if !device().caps().f16 {
+        return println!("left out: {} has no f16", device().info());
+    }
+    let mut known = Known::default();
+    tuned(Level::Full, &mut known);
+    let (winner, findings) = tuned_in(Precision::F16, Level::Full, &mut known);
+    assert_eq!((winner, findings.len()), (Rung::Naive, 1), "the wrong one is wrong in half precision too");
+    assert_eq!(tuned(Level::Full, &mut known).1.len(), 0, "what was found for f32 is still known");
+}
+
 #[test]
 fn a_damaged_or_foreign_file_counts_for_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -131,7 +149,8 @@ fn a_damaged_or_foreign_file_counts_for_nothing() {
 #[test]
 fn without_tuning_nothing_is_measured() {
     let mut known = Known::default();
-    let choices = tune(device(), &graph(), Level::Off, &mut known, |_, _| panic!("measured")).unwrap();
+    let choices =
+        tune(device(), &graph(), Precision::F32, Level::Off, &mut known, |_, _| panic!("measured")).unwrap();
     assert!(choices.is_empty());
 }
 
@@ -140,7 +159,7 @@ fn without_tuning_nothing_is_measured() {
 fn choices_of_another_adapter_do_no_harm() {
     let graph = graph();
     let mut known = Known::default();
-    let choices = tune(device(), &graph, Level::Full, &mut known, |_, _| {}).unwrap();
+    let choices = tune(device(), &graph, Precision::F32, Level::Full, &mut known, |_, _| {}).unwrap();
     let caps = Caps::default();
     let node = &graph.nodes[0];
     let x = graph.x_shapes(node, 3);

@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Shared;
+use super::options::precision::PrecisionArgs;
 use super::options::tune::TuneArgs;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
-use crate::graph::Store;
 use crate::study::bench::{self, Bench, Change, Options, Record, Verdict};
 
 #[derive(Debug, clap::Args)]
@@ -27,6 +27,8 @@ pub struct Args {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
+    pub precision: PrecisionArgs,
+    #[command(flatten)]
     pub tune: TuneArgs,
     /// Compare with the JSON lines of an earlier run
     #[arg(long, value_name = "OLD.json")]
@@ -36,8 +38,10 @@ pub struct Args {
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let old = args.compare.as_deref().map(read).transpose()?;
     let device = shared.open()?;
+    let precision = args.precision.precision;
+    precision.check(device.caps())?;
     if args.list {
-        bench::list(&device).iter().for_each(|label| println!("{label}"));
+        bench::list(&device, precision).iter().for_each(|label| println!("{label}"));
         return Ok(());
     }
     let options = options(args, &device, shared)?;
@@ -64,7 +68,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 /// The choice of kernels is for whole passes: single ones are timed on each rung anyway.
 fn options(args: &Args, device: &Arc<Device>, shared: &Shared) -> Result<Options> {
     let mut options = Options { full: args.full, filter: args.filter.clone(), ..Options::default() };
-    let mut store = Store::new(device.clone());
+    options.precision = args.precision.precision;
+    let mut store = args.precision.store(device.clone());
     for sized in bench::steps::all() {
         if options.selects(&sized.label()?, sized.quick, true) {
             args.tune.apply(&sized.graph()?, &mut store, shared)?;
@@ -74,7 +79,7 @@ fn options(args: &Args, device: &Arc<Device>, shared: &Shared) -> Result<Options
     Ok(options)
 }
 
-const HEAD: &str = "name                         shape                        rung         median ms   \
+const HEAD: &str = "name                         shape                        rung              median ms   \
                     min - max          GFLOP/s    GB/s  % of peak  rel error";
 
 fn row(record: &Record) -> String {
@@ -89,7 +94,7 @@ fn row(record: &Record) -> String {
     let gbytes = record.gbytes.map_or("-".to_owned(), |gbytes| format!("{gbytes:.1}"));
     let error = record.rel_error.map_or("-".to_owned(), |error| format!("{error:.1e}"));
     format!(
-        "{:<28} {:<28} {:<10} {:>11.2}   {spread:<18} {:>7.1} {gbytes:>7}  {:>9.1}  {error:>9}",
+        "{:<28} {:<28} {:<15} {:>11.2}   {spread:<18} {:>7.1} {gbytes:>7}  {:>9.1}  {error:>9}",
         record.name, record.shape, record.variant, record.median_ms, record.gflops, record.percent_of_peak
     )
 }

@@ -1,9 +1,9 @@
 //! `frostline check`: whether this machine computes rightly. Its output is what a bug report should contain.
 
 use super::Shared;
-use super::options::precision::PrecisionArgs;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
+use crate::ops::Precision;
 use crate::shape::Shape;
 use crate::study::check::Check;
 
@@ -16,8 +16,9 @@ pub struct Args {
     /// The ops over an input of this shape, batch first, such as 2x14x14x64, instead of their awkward ones
     #[arg(long, value_parser = shape, requires = "op")]
     pub shape: Option<Shape>,
-    #[command(flatten)]
-    pub precision: PrecisionArgs,
+    /// Only over tensors of this precision, f32 or f16 [default: f32, and f16 where the adapter has it]
+    #[arg(long)]
+    pub precision: Option<Precision>,
     /// One JSON object instead of the table
     #[arg(long)]
     pub json: bool,
@@ -42,9 +43,14 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         None => check,
     };
     let device = Device::open(&shared.choice())?;
-    let precision = args.precision.precision;
-    precision.check(device.caps())?;
-    let check = check.over(precision);
+    let check = match args.precision {
+        Some(precision) => {
+            precision.check(device.caps())?;
+            check.over(&[precision])
+        }
+        None if device.caps().f16 => check.over(&[Precision::F32, Precision::F16]),
+        None => check,
+    };
     let bar = super::progress::steps(shared.quiet);
     let report = check.run(&device, |case| bar.set_message(case.to_owned()));
     bar.finish_and_clear();

@@ -12,8 +12,8 @@ use crate::data::split::Split;
 use crate::error::Result;
 use crate::graph::Store;
 use crate::nn::Network;
-use crate::report::Verdict;
 use crate::report::sections::setting::Fact;
+use crate::report::{Page, Verdict};
 use crate::train::evaluate::{Evaluation, evaluate};
 use crate::train::scores::Scores;
 use crate::train::{Checkpoint, ImageSamples};
@@ -31,14 +31,8 @@ pub struct Args {
     /// How many of the images with the highest losses to name
     #[arg(long, default_value_t = 10)]
     pub losses: usize,
-    /// Images per pass
-    #[arg(long, default_value_t = 16)]
-    pub batch: usize,
     #[command(flatten)]
-    pub precision: PrecisionArgs,
-    /// Stop at the first unreadable image instead of skipping it
-    #[arg(long)]
-    pub strict: bool,
+    pub pass: Pass,
     /// Write a page with the confusion matrix, calibration and the highest losses under Grad-CAM
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
@@ -55,8 +49,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         checkpoint.network()?.check_classes(checkpoint.classes.len())?;
     }
     let split = Split::open_labelled(&folder, &checkpoint.classes)?;
-    let pass = Pass { batch: args.batch, strict: args.strict, precision: args.precision };
-    let mut applied = apply(&args.checkpoint, split, pass, shared)?;
+    let mut applied = apply(&args.checkpoint, split, args.pass, shared)?;
     let skipped = applied.loader.unreadable();
     skipped.named.values().for_each(|what| eprintln!("skipped   {what}"));
     // Before the text, whose reader may go away early.
@@ -116,12 +109,15 @@ fn validation_part(data: &Path) -> PathBuf {
 }
 
 /// How a checkpoint runs over images.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct Pass {
-    /// Images at a time.
+    /// Images per pass
+    #[arg(long, default_value_t = 16)]
     pub batch: usize,
-    /// Stop at the first unreadable image.
+    /// Stop at the first unreadable image instead of skipping it
+    #[arg(long)]
     pub strict: bool,
+    #[command(flatten)]
     pub precision: PrecisionArgs,
 }
 

@@ -49,7 +49,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         None => Ok(()),
     };
     write(&args.dot, gradients::dot)?;
-    write(&args.svg, gradients::svg)?;
+    write(&args.svg, |e| gradients::Gradients(e).svg())?;
     if args.setting.json {
         println!("{}", serde_json::to_string_pretty(&explanation).expect("plain data serialises"));
     } else {

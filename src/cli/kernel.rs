@@ -27,12 +27,14 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List the kernels: files, entry points, and which op calls them on which rung
+    #[command(after_help = "Example: frostline kernel list")]
     List {
         /// One JSON object instead of the table
         #[arg(long)]
         json: bool,
     },
     /// Print a kernel's file; edit a copy of it and try it
+    #[command(after_help = "Example: frostline kernel show gemm_tiled > mine.wgsl")]
     Show {
         /// A name from 'frostline kernel list'
         name: String,
@@ -48,6 +50,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example: frostline kernel try mine.wgsl --kernel gemm_tiled --op dense --watch")]
 pub struct TryArgs {
     /// The edited WGSL
     pub file: PathBuf,
@@ -142,8 +145,10 @@ fn attempt(args: &TryArgs, shared: &Shared, device: &Device, files: &[File]) -> 
     }
     let roofline = Roofline::measure(device)?;
     println!("\nroofline  {roofline}");
-    for race in lab::race(device, &roofline, &edit, &args.op, &args.case)? {
-        print!("\n{race}");
+    let races = lab::race(device, &roofline, &edit, &args.op, &args.case)?;
+    races.iter().for_each(|race| print!("\n{race}"));
+    if races.is_empty() {
+        println!("\nnothing to time: no case of the benches runs what {path} changes");
     }
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::Shared;
 use super::options::setup::SetupArgs;
 use super::progress::bar;
-use crate::error::{Error, Result};
+use super::{Shared, save};
+use crate::error::Result;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
 use crate::train::run::Place;
@@ -72,7 +72,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 
 fn report(args: &Args, points: &[Point]) -> Result<()> {
     let found = steepest(points);
-    std::fs::write(&args.out, plot(points, found)).map_err(Error::io("write", &args.out))?;
+    save(&args.out, &plot(points, found))?;
     if args.json {
         println!("{}", serde_json::json!({ "points": points, "steepest": found, "plot": args.out }));
         return Ok(());

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::Shared;
 use super::eval::{self, Applied, Pass};
-use super::options::precision::PrecisionArgs;
 use crate::data::split::Split;
 use crate::error::Result;
 use crate::train::Checkpoint;
@@ -22,14 +21,8 @@ pub struct Args {
     /// How many classes to print for each image
     #[arg(long, default_value_t = 3)]
     pub top: usize,
-    /// Images per pass
-    #[arg(long, default_value_t = 16)]
-    pub batch: usize,
     #[command(flatten)]
-    pub precision: PrecisionArgs,
-    /// Stop at the first unreadable image instead of skipping it
-    #[arg(long)]
-    pub strict: bool,
+    pub pass: Pass,
     /// One JSON object per line
     #[arg(long)]
     pub json: bool,
@@ -40,8 +33,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     // The graph computes a loss too; any class will do as its label.
     let split = Split::open_flat(&args.images)?;
     let split = Split::from_samples(split.samples().map(|sample| (sample.path, 0)));
-    let pass = Pass { batch: args.batch, strict: args.strict, precision: args.precision };
-    let Applied { found, loader, .. } = eval::apply(&args.checkpoint, split, pass, shared)?;
+    let Applied { found, loader, .. } = eval::apply(&args.checkpoint, split, args.pass, shared)?;
     let classes = &checkpoint.class_names();
     for (row, &index) in found.probabilities.chunks_exact(classes.len()).zip(&found.indices) {
         let path = loader.path(index);

@@ -1,5 +1,7 @@
 //! `frostline show`: pictures of what a network has learnt and of what it looks at.
 
+mod what;
+
 use std::path::{Path, PathBuf};
 
 use super::options::subject::{Subject, SubjectArgs};
@@ -12,7 +14,8 @@ use crate::study::show::{self, Captioned, Dream, Method, Unit};
 use crate::train::Checkpoint;
 use crate::weights::import::import;
 use crate::weights::map::{By, Wanted};
-use clap::Subcommand;
+
+pub use what::What;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -21,118 +24,6 @@ use clap::Subcommand;
 pub struct Args {
     #[command(subcommand)]
     pub what: What,
-}
-
-#[derive(Debug, Subcommand)]
-pub enum What {
-    /// The kernels of the first convolution
-    Filters {
-        #[command(flatten)]
-        subject: SubjectArgs,
-        /// The sheet (PNG)
-        #[arg(long, default_value = "filters.png")]
-        out: PathBuf,
-    },
-    /// What an image lights up in a layer
-    Activations {
-        image: PathBuf,
-        /// The layer, such as block3_conv1
-        #[arg(long)]
-        layer: String,
-        /// How many channels, those of the largest mean first
-        #[arg(long, default_value_t = 32)]
-        count: usize,
-        #[command(flatten)]
-        subject: SubjectArgs,
-        /// The sheet (PNG)
-        #[arg(long, default_value = "activations.png")]
-        out: PathBuf,
-    },
-    /// Which places of a layer speak for a class: Grad-CAM
-    Gradcam {
-        #[arg(required = true)]
-        images: Vec<PathBuf>,
-        /// The layer [default: the last convolution]
-        #[arg(long)]
-        layer: Option<String>,
-        /// The class, by name or number [default: the likeliest]
-        #[arg(long)]
-        class: Option<String>,
-        /// Grad-CAM++ instead, which finds several objects
-        #[arg(long)]
-        plus_plus: bool,
-        #[command(flatten)]
-        subject: SubjectArgs,
-        /// The sheet (PNG)
-        #[arg(long, default_value = "gradcam.png")]
-        out: PathBuf,
-    },
-    /// How much each pixel moves the logit of a class
-    Saliency {
-        #[arg(required = true)]
-        images: Vec<PathBuf>,
-        /// The class, by name or number [default: the likeliest]
-        #[arg(long)]
-        class: Option<String>,
-        #[command(flatten)]
-        subject: SubjectArgs,
-        /// The sheet (PNG)
-        #[arg(long, default_value = "saliency.png")]
-        out: PathBuf,
-    },
-    /// Images that channels like best, by gradient ascent from noise
-    Dream {
-        /// The layer, such as block4_conv2
-        #[arg(long)]
-        layer: String,
-        /// Channels, such as 0,7,31
-        #[arg(long, value_delimiter = ',', default_value = "0")]
-        channel: Vec<usize>,
-        /// Steps of ascent
-        #[arg(long, default_value_t = 128)]
-        steps: usize,
-        #[command(flatten)]
-        subject: SubjectArgs,
-        /// The sheet (PNG)
-        #[arg(long, default_value = "dream.png")]
-        out: PathBuf,
-    },
-    /// How far each layer's weights are from one checkpoint to another
-    Drift {
-        a: PathBuf,
-        b: PathBuf,
-        /// The chart (SVG); the table goes to standard output
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
-    /// Linear CKA of each layer's results in two checkpoints of one architecture
-    Similarity {
-        a: PathBuf,
-        b: PathBuf,
-        /// Images, or folders of images
-        #[arg(required = true)]
-        images: Vec<PathBuf>,
-        /// At most this many images
-        #[arg(long, default_value_t = 64)]
-        count: usize,
-        /// The chart (SVG); the table goes to standard output
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
-    /// Units that none of the images makes fire
-    Dead {
-        /// Images, or folders of images
-        #[arg(required = true)]
-        images: Vec<PathBuf>,
-        /// At most this many images
-        #[arg(long, default_value_t = 64)]
-        count: usize,
-        #[command(flatten)]
-        subject: SubjectArgs,
-        /// The chart (SVG); the table goes to standard output
-        #[arg(long)]
-        out: Option<PathBuf>,
-    },
 }
 
 /// Images of one pass where every layer's results are kept.

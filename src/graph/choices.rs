@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ops::{Op, Part, Rung, Rungs, Site};
+use crate::ops::{Op, Part, Precision, Rung, Rungs, Site};
 use crate::shape::Shape;
 
-/// Chosen rungs by op, shapes of one sample, and part; what is not listed runs on its op's default.
+/// Chosen rungs by op, shapes of one sample, part and precision; what is not listed runs on its op's default.
 ///
 /// The batch size is no part of the key: the same layer runs on the same rung whatever the batch, in training,
 /// evaluation and the feature cache alike. As JSON it is one object:
@@ -50,11 +50,12 @@ impl Choices {
     }
 }
 
-/// What a choice is about: `conv2d 56x56x128 -> 56x56x256 3x3x128x256 d_w`.
+/// What a choice is about: `conv2d 56x56x128 -> 56x56x256 3x3x128x256 d_w`, and `f16` behind it in half precision.
 pub fn key(op: &dyn Op, site: &Site, part: Part) -> String {
     let params = op.params(site.x);
     let kernel = params.first().map_or(String::new(), |kernel| format!(" {}", kernel.shape));
-    format!("{} {} -> {}{kernel} {}", op.kind(), sample(&site.x[0]), sample(&site.y), part.name())
+    let precision = if site.precision == Precision::F32 { "" } else { " f16" };
+    format!("{} {} -> {}{kernel} {}{precision}", op.kind(), sample(&site.x[0]), sample(&site.y), part.name())
 }
 
 fn sample(shape: &Shape) -> String {

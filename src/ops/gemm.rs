@@ -14,7 +14,7 @@ mod tn;
 
 use std::ops::Range;
 
-use crate::gpu::{Class, Kernel};
+use crate::gpu::{Caps, Class, Kernel};
 use crate::ops::{Access, Lowered, Operand, Part, Rung, Site, Step, Word, pieces};
 
 pub use pack::{Walk, column_panels, pack_columns, pack_lines, pack_rows};
@@ -31,7 +31,26 @@ const NO_FLOOR: f32 = f32::MIN;
 
 /// Whether the kernels of this rung run at a site at all.
 pub fn runs(site: &Site) -> bool {
-    site.caps.exact_lanes() == Some(LANES) && site.caps.max_texture >= 4096
+    unmet(Rung::Subgroup, site.caps).is_none()
+}
+
+/// What a rung needs and an adapter has not all of, in words; `None` where its kernels run.
+pub fn unmet(rung: Rung, caps: &Caps) -> Option<&'static str> {
+    let (has, what) = match rung {
+        Rung::Naive => return None,
+        Rung::Subgroup | Rung::Winograd4 => (
+            caps.exact_lanes() == Some(LANES) && caps.max_texture >= 4096,
+            "subgroups of exactly 8 lanes and textures of 4096 texels a side",
+        ),
+        Rung::Tiled | Rung::Winograd4Tiled => {
+            (tiled::fits(caps), "workgroups of 256 invocations with 16 KiB of shared memory")
+        }
+        Rung::Coop => (
+            coop::Tile::new(caps, 1).is_some(),
+            "f16 and matrix units that multiply 8x8 or 16x16 of it into f32, for subgroups of one size",
+        ),
+    };
+    (!has).then_some(what)
 }
 
 /// Whether this rung is the form for the site's adapter: a software driver whose lanes are known.
@@ -43,7 +62,7 @@ pub fn suits(site: &Site) -> bool {
 /// units are no default: an adapter that reports them may be a software driver's imitation, and on no GPU have they been
 /// timed. Tuning may choose them.
 pub fn ladder(fast: Vec<Rung>, site: &Site) -> Vec<Rung> {
-    let tiles = [(tiled::runs(site), Rung::Tiled), (coop::runs(site), Rung::Coop)];
+    let tiles = [(tiled::fits(site.caps), Rung::Tiled), (coop::runs(site), Rung::Coop)];
     let tiles = tiles.into_iter().filter_map(|(runs, rung)| runs.then_some(rung)).collect();
     let naive = vec![Rung::Naive];
     let order = match (suits(site), tiled::suits(site)) {

@@ -76,6 +76,9 @@ pub enum Rung {
 }
 
 impl Rung {
+    pub const ALL: [Rung; 6] =
+        [Rung::Naive, Rung::Subgroup, Rung::Winograd4, Rung::Tiled, Rung::Winograd4Tiled, Rung::Coop];
+
     pub fn name(self) -> &'static str {
         match self {
             Rung::Naive => "naive",

@@ -1,7 +1,10 @@
-//! The gradient graph as a picture: Graphviz' language, and SVG that needs nothing else.
+//! The gradient graph as a picture: Graphviz' language, and a chart.
 
 use std::fmt::Write;
 
+use maud::{Markup, Render, html};
+
+use crate::report::svg::standalone;
 use crate::study::explain::edges::{Edge, why};
 use crate::study::explain::{Explanation, Row};
 
@@ -63,129 +66,99 @@ fn fill(row: &Row) -> &'static str {
 }
 
 const ROW: usize = 46;
-const TOP: usize = 74;
-const BOX: usize = 250;
-const LEFT: usize = 24;
-const WIDTH: usize = 740;
+const TOP: usize = 44;
+const BOX: usize = 260;
+const WIDTH: usize = 660;
 
-/// The same as one SVG file: a row per layer from the pixels down, the gradient of its input as an arrow upwards, those
-/// of its parameters as discs, filled where they are computed.
-pub fn svg(e: &Explanation) -> String {
-    let height = TOP + e.rows.len() * ROW + 84;
-    let mut out = String::new();
-    let _ = writeln!(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
-         font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#1e2228\">\n\
-         <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fafaf8\"/>\n\
-         <text x=\"{LEFT}\" y=\"30\" font-size=\"17\" font-weight=\"600\">Gradients, frozen: {}, batch {}</text>",
-        escaped(&e.frozen),
-        e.batch
-    );
-    legend(&mut out);
-    for (i, row) in e.rows.iter().enumerate() {
-        layer(&mut out, row, TOP + i * ROW, i > 0);
+/// The same as a chart: a row per layer from the pixels down, the gradient of its input as an arrow upwards, those of its
+/// parameters as discs, filled where they are computed.
+pub struct Gradients<'e>(pub &'e Explanation);
+
+impl Gradients<'_> {
+    /// As an SVG file.
+    pub fn svg(&self) -> String {
+        let Explanation { frozen, batch, .. } = self.0;
+        standalone(&format!("Gradients, frozen: {frozen}, batch {batch}"), self)
     }
-    let y = height - 48;
-    let lines = [
+}
+
+impl Render for Gradients<'_> {
+    fn render(&self) -> Markup {
+        let rows = &self.0.rows;
+        let end = TOP + rows.len() * ROW;
+        html! {
+            svg.chart viewBox={ "0 0 " (WIDTH) " " (end + 32) } style="min-width: 36rem; max-width: 42rem" role="img"
+                aria-label="every gradient, computed or skipped" {
+                (legend())
+                @for (i, row) in rows.iter().enumerate() { (layer(row, TOP + i * ROW, i > 0)) }
+                @for (i, line) in saved(self.0).iter().enumerate() { text x="0" y=(end + 6 + 20 * i) { (line) } }
+            }
+        }
+    }
+}
+
+fn saved(e: &Explanation) -> [String; 2] {
+    [
         format!("{:.1} % of the base's multiply-adds saved, forward and backward", 100.0 * e.base_saved()),
         format!(
             "{:.1} % of all backward operations and {:.1} % of the planned memory saved against nothing frozen",
             100.0 * e.backward_saved(),
             100.0 * e.memory_saved()
         ),
-    ];
-    for (i, line) in lines.iter().enumerate() {
-        let _ = writeln!(out, "<text x=\"{LEFT}\" y=\"{}\" font-size=\"13\">{line}</text>", y + 20 * i);
-    }
-    out.push_str("</svg>\n");
-    out
+    ]
 }
 
-fn legend(out: &mut String) {
-    let mut x = LEFT;
-    for (fill, text) in [(FROZEN, "frozen"), (TRAINS, "trains"), (PLAIN, "no parameters")] {
-        let _ = writeln!(
-            out,
-            "<rect x=\"{x}\" y=\"44\" width=\"14\" height=\"14\" rx=\"3\" fill=\"{fill}\" stroke=\"#c4c9d0\"/>\
-             <text x=\"{}\" y=\"55\">{text}</text>",
-            x + 20
-        );
-        x += 90;
+fn legend() -> Markup {
+    let boxes = [("ink0", "frozen"), ("bad", "trains"), ("quiet", "no parameters")];
+    html! {
+        @for (i, (ink, words)) in boxes.iter().enumerate() {
+            rect x=(90 * i) y="4" width="14" height="14" rx="3" class={ "band " (ink) } style=(OUTLINE) {}
+            text x=(90 * i + 20) y="15" { (words) }
+        }
+        text x="320" y="15" style=(ink(true)) { "● ↑ computed" }
+        text x="430" y="15" style=(ink(false)) { "○ ┆ skipped, and why" }
     }
-    let _ = writeln!(
-        out,
-        "<text x=\"{}\" y=\"55\" fill=\"{COMPUTED}\">● ↑ computed</text><text x=\"{}\" y=\"55\" fill=\"{SKIPPED}\">○ ┆ skipped, and why</text>",
-        x + 40,
-        x + 140
-    );
 }
 
-fn layer(out: &mut String, row: &Row, y: usize, arrow: bool) {
-    let _ = writeln!(
-        out,
-        "<rect x=\"{LEFT}\" y=\"{y}\" width=\"{BOX}\" height=\"28\" rx=\"5\" fill=\"{}\" stroke=\"#c4c9d0\"/>\
-         <text x=\"{}\" y=\"{}\"><tspan font-weight=\"600\">{}</tspan>  <tspan fill=\"#5a6470\">{}</tspan></text>",
-        fill(row),
-        LEFT + 10,
-        y + 18,
-        escaped(&row.layer),
-        row.output
-    );
-    let mut x = LEFT + BOX + 20;
-    for edge in row.edges.iter().filter(|edge| edge.gradient != "d_x") {
-        let inside = if edge.computed { COMPUTED } else { "#fafaf8" };
-        let _ = writeln!(
-            out,
-            "<circle cx=\"{x}\" cy=\"{}\" r=\"6\" fill=\"{inside}\" stroke=\"{}\" stroke-width=\"1.5\"/>\
-             <text x=\"{}\" y=\"{}\">{}</text>",
-            y + 14,
-            colour(edge),
-            x + 11,
-            y + 18,
-            edge.gradient
-        );
-        x += 52;
-    }
-    if let Some(edge) = row.edges.iter().find(|edge| edge.gradient != "d_x") {
-        let _ =
-            writeln!(out, "<text x=\"{x}\" y=\"{}\" fill=\"#5a6470\">{}</text>", y + 18, escaped(&why(edge)));
-    }
-    if let Some(edge) = row.edges.iter().find(|edge| edge.gradient == "d_x").filter(|_| arrow) {
-        input_arrow(out, edge, y);
+const OUTLINE: &str = "stroke: var(--line)";
+
+/// The colour of words about a gradient.
+fn ink(computed: bool) -> &'static str {
+    if computed { "fill: var(--bad)" } else { "fill: var(--faint)" }
+}
+
+fn layer(row: &Row, y: usize, arrow: bool) -> Markup {
+    let fill = match (row.parameters, row.trainable) {
+        (0, _) => "band quiet",
+        (_, true) => "band bad",
+        (_, false) => "band ink0",
+    };
+    let (of_input, of_params): (Vec<&Edge>, Vec<&Edge>) = row.edges.iter().partition(|e| e.gradient == "d_x");
+    let disc = |edge: &Edge| if edge.computed { "fill bad" } else { "stroke thin quiet" };
+    let left = BOX + 20;
+    html! {
+        rect x="0" y=(y) width=(BOX) height="28" rx="5" class=(fill) style=(OUTLINE) {}
+        text x="10" y=(y + 18) { tspan style="font-weight: 600" { (row.layer) } "  " tspan style=(ink(false)) { (row.output) } }
+        @for (i, edge) in of_params.iter().enumerate() {
+            circle cx=(left + 52 * i) cy=(y + 14) r="6" class=(disc(edge)) {}
+            text x=(left + 52 * i + 11) y=(y + 18) { (edge.gradient) }
+        }
+        @if let Some(edge) = of_params.first() {
+            text.faint x=(left + 52 * of_params.len()) y=(y + 18) { (why(edge)) }
+        }
+        @if let Some(edge) = of_input.first().filter(|_| arrow) { (input_arrow(edge, y)) }
     }
 }
 
 /// The gradient of the layer's input, drawn in the gap above the layer.
-fn input_arrow(out: &mut String, edge: &Edge, y: usize) {
-    let (x, top) = (LEFT + 40, y + 28 - ROW);
-    let dash = if edge.computed { "" } else { " stroke-dasharray=\"3 3\"" };
-    let _ = writeln!(
-        out,
-        "<line x1=\"{x}\" y1=\"{y}\" x2=\"{x}\" y2=\"{}\" stroke=\"{}\" stroke-width=\"2\"{dash}/>",
-        top + 4,
-        colour(edge)
-    );
-    if edge.computed {
-        let _ = writeln!(
-            out,
-            "<path d=\"M{} {} L{x} {top} L{} {} Z\" fill=\"{COMPUTED}\"/>",
-            x - 5,
-            top + 8,
-            x + 5,
-            top + 8
-        );
+fn input_arrow(edge: &Edge, y: usize) -> Markup {
+    let (x, top) = (40, y + 28 - ROW);
+    let stroke = if edge.computed { "stroke bad" } else { "stroke dashed quiet" };
+    html! {
+        line x1=(x) y1=(y) x2=(x) y2=(top + 4) class=(stroke) {}
+        @if edge.computed {
+            path d={ "M" (x - 5) " " (top + 8) " L" (x) " " (top) " L" (x + 5) " " (top + 8) " Z" } class="fill bad" {}
+        }
+        text x=(x + 12) y=(y - 5) style={ "font-size: 11px; " (ink(edge.computed)) } { "d_x: " (why(edge)) }
     }
-    let _ = writeln!(
-        out,
-        "<text x=\"{}\" y=\"{}\" font-size=\"11\" fill=\"{}\">d_x: {}</text>",
-        x + 12,
-        y - 5,
-        colour(edge),
-        escaped(&why(edge))
-    );
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,19 +1,14 @@
-//! The page of a run: one HTML file that holds its style, its charts and its pictures.
+//! The page of a run.
 
-use std::io::Write;
-use std::path::Path;
+use maud::{Markup, html};
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-
-use crate::error::{Error, Result};
+use crate::report::document::{Page, section};
 use crate::report::judge::Judged;
 use crate::report::markup::line;
 use crate::report::sections::{
     calibration, classes, confusion, curves, freeze, layers, losses, receipt, samples, setting, shares,
     summary,
 };
-use crate::report::svg;
-use crate::weights::file;
 
 /// Everything that the page shows. What a run does not know yet, or never will, is empty or `None`: the page then says
 /// so in a line, or leaves that part out.
@@ -35,18 +30,9 @@ pub struct Report {
 /// The file of a run's folder that holds the page.
 pub const FILE: &str = "report.html";
 
-impl Report {
-    /// The page.
-    pub fn html(&self) -> String {
-        document(&self.title, self.body())
-    }
-
-    /// Writes the page, whole or not at all.
-    ///
-    /// # Errors
-    /// The file cannot be written; an older one then stays.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write(path, &self.html())
+impl Page for Report {
+    fn title(&self) -> &str {
+        &self.title
     }
 
     fn body(&self) -> Markup {
@@ -69,27 +55,6 @@ impl Report {
     }
 }
 
-/// A whole page around `body`.
-pub(super) fn document(title: &str, body: Markup) -> String {
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                style { (PreEscaped(svg::STYLE)) (PreEscaped(include_str!("page.css"))) }
-            }
-            body { main { (body) } }
-        }
-    };
-    page.into_string()
-}
-
-pub(super) fn write(path: &Path, page: &str) -> Result<()> {
-    file::replace(path, |out| out.write_all(page.as_bytes()).map_err(Error::io("write", path)))
-}
-
 /// How a network does: its mistakes, its confidence, and the images that it got most wrong.
 pub(super) fn judged(judged: &Judged) -> Markup {
     let scores = &judged.scores;
@@ -101,8 +66,4 @@ pub(super) fn judged(judged: &Judged) -> Markup {
         (section("How far its confidence can be trusted", calibration::draw(&scores.calibration)))
         @if !judged.losses.is_empty() { (section("Highest losses", losses::draw(&judged.losses))) }
     }
-}
-
-pub(super) fn section(title: &str, inside: Markup) -> Markup {
-    html! { section { h2 { (title) } (inside) } }
 }

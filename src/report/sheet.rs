@@ -69,7 +69,5 @@ pub fn save_png(picture: &RgbImage, path: &Path) -> Result<()> {
     picture
         .write_to(&mut bytes, image::ImageFormat::Png)
         .map_err(|e| Error::data(path, format!("cannot be encoded: {e}")))?;
-    file::replace(path, |out| {
-        std::io::Write::write_all(out, bytes.get_ref()).map_err(Error::io("write", path))
-    })
+    file::replace_by(path, bytes.get_ref())
 }

@@ -1,12 +1,10 @@
 //! The page of an evaluation alone.
 
-use std::path::Path;
-
 use maud::{Markup, html};
 
-use crate::error::Result;
+use crate::report::document::{Page, section};
 use crate::report::judge::Judged;
-use crate::report::page::{document, judged, section, write};
+use crate::report::page::judged;
 use crate::report::sections::setting::{self, Fact};
 use crate::report::sections::summary::{self, Figure, Summary};
 
@@ -18,18 +16,9 @@ pub struct Verdict {
     pub setting: Vec<Fact>,
 }
 
-impl Verdict {
-    /// The page: one file that needs nothing else.
-    pub fn html(&self) -> String {
-        document(&self.title, self.body())
-    }
-
-    /// Writes the page, whole or not at all.
-    ///
-    /// # Errors
-    /// The file cannot be written; an older one then stays.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        write(path, &self.html())
+impl Page for Verdict {
+    fn title(&self) -> &str {
+        &self.title
     }
 
     fn body(&self) -> Markup {
@@ -39,7 +28,9 @@ impl Verdict {
             (section("Setting", setting::draw(&self.setting)))
         }
     }
+}
 
+impl Verdict {
     fn summary(&self) -> Summary {
         let scores = &self.judged.scores;
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);

@@ -14,6 +14,8 @@
 
 use std::collections::HashMap;
 
+use half::f16;
+
 use crate::error::Result;
 use crate::gpu::pipeline::Build;
 use crate::gpu::{Buffer, Device, Launch};
@@ -37,7 +39,7 @@ pub fn lower(device: &Device, case: &Case, rungs: Rungs, part: Part) -> Option<L
 /// Tensors on a device, placed as a program places them: no guard words, one buffer each.
 pub struct Bound<'a> {
     device: &'a Device,
-    tensors: HashMap<Operand, Buffer>,
+    tensors: HashMap<Operand, (Buffer, Dtype)>,
     now: Now,
 }
 
@@ -52,22 +54,18 @@ impl<'a> Bound<'a> {
     /// The device has no memory left.
     pub fn of(device: &'a Device, case: &Case) -> Result<Bound<'a>> {
         let mut bound = Bound::new(device);
-        let params = case.op.params(&case.x);
         for (i, x) in case.x.iter().enumerate() {
-            match case.op.input_dtype(i) {
-                Dtype::F32 => bound.noise(Operand::X(i), x)?,
-                dtype => bound.reserve(Operand::X(i), dtype.bytes(x.numel()))?,
-            }
-            bound.reserve(Operand::DX(i), Dtype::F32.bytes(x.numel()))?;
+            bound.noise(case, Operand::X(i), x)?;
+            bound.zeros(case, Operand::DX(i), x)?;
         }
-        for (i, param) in params.iter().enumerate() {
-            bound.noise(Operand::Param(i), &param.shape)?;
-            bound.reserve(Operand::DParam(i), Dtype::F32.bytes(param.shape.numel()))?;
+        for (i, param) in case.op.params(&case.x).iter().enumerate() {
+            bound.noise(case, Operand::Param(i), &param.shape)?;
+            bound.zeros(case, Operand::DParam(i), &param.shape)?;
         }
-        bound.noise(Operand::Y, &case.y())?;
-        bound.noise(Operand::DY, &case.y())?;
-        if let Some((shape, dtype)) = case.op.aux(&case.x) {
-            bound.reserve(Operand::Aux, dtype.bytes(shape.numel()))?;
+        bound.noise(case, Operand::Y, &case.y())?;
+        bound.noise(case, Operand::DY, &case.y())?;
+        if let Some((shape, _)) = case.op.aux(&case.x) {
+            bound.zeros(case, Operand::Aux, &shape)?;
         }
         Ok(bound)
     }
@@ -76,16 +74,31 @@ impl<'a> Bound<'a> {
     ///
     /// # Errors
     /// The device has no memory left.
-    pub fn reserve(&mut self, operand: Operand, bytes: u64) -> Result<()> {
-        self.tensors.insert(operand, self.device.buffer("bench", bytes)?);
+    pub fn reserve(&mut self, operand: Operand, dtype: Dtype, elements: u64) -> Result<()> {
+        let buffer = self.device.buffer("bench", dtype.bytes(elements))?;
+        self.tensors.insert(operand, (buffer, dtype));
         Ok(())
     }
 
+    fn zeros(&mut self, case: &Case, operand: Operand, shape: &Shape) -> Result<()> {
+        self.reserve(operand, case.dtype(operand), shape.numel())
+    }
+
     /// Numbers between -1 and 1, about half of them positive.
-    fn noise(&mut self, operand: Operand, shape: &Shape) -> Result<()> {
-        let values: Vec<f32> = (0..shape.numel()).map(|i| (i * 7919 % 251) as f32 / 125.0 - 1.0).collect();
-        self.reserve(operand, values.len() as u64 * 4)?;
-        self.device.upload(&self.tensors[&operand], 0, bytemuck::cast_slice(&values));
+    fn noise(&mut self, case: &Case, operand: Operand, shape: &Shape) -> Result<()> {
+        self.zeros(case, operand, shape)?;
+        let (buffer, dtype) = &self.tensors[&operand];
+        let mut values: Vec<f32> =
+            (0..shape.numel()).map(|i| (i * 7919 % 251) as f32 / 125.0 - 1.0).collect();
+        match dtype {
+            Dtype::F32 => self.device.upload(buffer, 0, bytemuck::cast_slice(&values)),
+            Dtype::F16 => {
+                values.resize(values.len().next_multiple_of(2), 0.0); // whole words
+                let halves: Vec<f16> = values.into_iter().map(f16::from_f32).collect();
+                self.device.upload(buffer, 0, bytemuck::cast_slice(&halves));
+            }
+            Dtype::U32 | Dtype::U8 => {}
+        }
         Ok(())
     }
 
@@ -96,19 +109,20 @@ impl<'a> Bound<'a> {
     pub fn prepare(&mut self, lowered: &Lowered) -> Result<Vec<Launch>> {
         for (i, scratch) in lowered.scratch.iter().enumerate() {
             let buffer = self.device.memory("scratch", scratch.bytes, scratch.form)?;
-            self.tensors.insert(Operand::Scratch(i), buffer);
+            self.tensors.insert(Operand::Scratch(i), (buffer, scratch.dtype));
         }
         lowered.steps.iter().map(|step| self.launch(step)).collect()
     }
 
     fn launch(&self, step: &Step) -> Result<Launch> {
         let build = Build { guard: 0, checked: false };
+        let step = step.clone().over(step.bindings.iter().map(|binding| self.tensors[&binding.operand].1));
         let pipeline = self.device.pipeline(&step.kernel, &step.slots(), build)?;
         let ranges: Vec<_> = step
             .bindings
             .iter()
             .map(|binding| {
-                let buffer = &self.tensors[&binding.operand];
+                let (buffer, _) = &self.tensors[&binding.operand];
                 (buffer, binding.window.clone().unwrap_or(0..buffer.bytes()))
             })
             .collect();

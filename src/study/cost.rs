@@ -1,17 +1,14 @@
 //! What a layer's work costs whoever does it: the operations of the direct method, and its tensors moved once.
 //!
 //! ```
-//! use frostline::ops::{Op, Part, conv2d::Conv2d};
-//! use frostline::shape::Shape;
+//! use frostline::ops::{Case, Part, conv2d::Conv2d};
 //! use frostline::study::cost::Cost;
-//! let (op, x, y) = (Conv2d::vgg(64), Shape::new(&[1, 8, 8, 3]), Shape::new(&[1, 8, 8, 64]));
-//! let mut cost = Cost::of(&op, &[x], &y, Part::Forward);
+//! let mut cost = Cost::of(&Case::new(Conv2d::vgg(64), &[&[1, 8, 8, 3]]), Part::Forward);
 //! assert_eq!(cost.flops, 2 * 64 * 64 * 27);
 //! cost += Cost::of_update(27 * 64, 2); // Adam keeps two states
 //! ```
 
-use crate::ops::{Dtype, Op, Part};
-use crate::shape::Shape;
+use crate::ops::{Case, Dtype, Operand, Part};
 
 /// Floating-point operations, and bytes read and written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,12 +18,13 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// One part of an op at these input shapes. An update is a rule's, not an op's: see [`Cost::of_update`].
-    pub fn of(op: &dyn Op, x: &[Shape], y: &Shape, part: Part) -> Cost {
-        let inputs: u64 = x.iter().enumerate().map(|(i, x)| op.input_dtype(i).bytes(x.numel())).sum();
+    /// One part of an op at these shapes and this precision. An update is a rule's, not an op's: see [`Cost::of_update`].
+    pub fn of(case: &Case, part: Part) -> Cost {
+        let Case { op, x, .. } = case;
+        let inputs: u64 = x.iter().enumerate().map(|(i, x)| case.dtype(Operand::X(i)).bytes(x.numel())).sum();
         let params: u64 = op.params(x).iter().map(|param| Dtype::F32.bytes(param.shape.numel())).sum();
         let aux = op.aux(x).map_or(0, |(shape, dtype)| dtype.bytes(shape.numel()));
-        let outputs = Dtype::F32.bytes(y.numel());
+        let outputs = case.dtype(Operand::Y).bytes(case.y().numel());
         match part {
             Part::Forward | Part::DX => {
                 Cost { flops: 2 * op.macs(x), bytes: inputs + params + outputs + aux }

@@ -26,8 +26,8 @@ use crate::error::Result;
 use crate::graph::plan::owner_name;
 use crate::graph::role::Owner;
 use crate::graph::watch::Timed;
-use crate::graph::{Graph, Node, ParamId};
-use crate::ops::Part;
+use crate::graph::{Graph, Node, ParamId, Program};
+use crate::ops::{Case, Part};
 use crate::study::cost::Cost;
 use crate::study::roofline::Roofline;
 use crate::study::timing::Times;
@@ -133,14 +133,14 @@ pub fn profile(
         }
     }
     let (timed, samples_seen) = run.watched(passes, settings.steps)?;
-    let graph = passes.program_mut().graph();
+    let program = passes.program_mut();
     Ok(Profile {
         roofline,
         steps: settings.steps,
         step_seconds: steps.median(),
         batch_seconds: waits.median(),
-        layers: layers(graph, &timed, &samples_seen, settings.states),
-        dispatches: timed.into_iter().map(|timed| dispatch(graph, timed)).collect(),
+        layers: layers(program, &timed, &samples_seen, settings.states),
+        dispatches: timed.into_iter().map(|timed| dispatch(program.graph(), timed)).collect(),
     })
 }
 
@@ -163,7 +163,7 @@ pub fn one_step(
         return Ok(None);
     }
     let (timed, seen) = run.watched(passes, 1)?;
-    Ok(Some((layers(passes.program_mut().graph(), &timed, &seen, settings.states), seen[0])))
+    Ok(Some((layers(passes.program_mut(), &timed, &seen, settings.states), seen[0])))
 }
 
 /// A training run that goes on for as many epochs as it is asked for.
@@ -212,7 +212,8 @@ impl<'a> Run<'a> {
 }
 
 /// Sums by layer and part. What a part costs counts where any of its dispatches ran.
-fn layers(graph: &Graph, timed: &[Timed], samples: &[usize], states: usize) -> Vec<Layer> {
+fn layers(program: &Program, timed: &[Timed], samples: &[usize], states: usize) -> Vec<Layer> {
+    let graph = program.graph();
     let named = |node: &Node| Layer { name: node.name.clone(), parts: Default::default() };
     let mut layers: Vec<Layer> = graph.nodes.iter().map(named).collect();
     if timed.iter().any(|one| one.owner == Owner::Trained) {
@@ -225,16 +226,18 @@ fn layers(graph: &Graph, timed: &[Timed], samples: &[usize], states: usize) -> V
     }
     for (layer, node) in layers.iter_mut().zip(&graph.nodes) {
         for (spent, part) in layer.parts.iter_mut().zip(PARTS).filter(|(spent, _)| spent.dispatches > 0) {
-            samples.iter().for_each(|&n| spent.cost += cost(graph, node, part, n, states));
+            samples.iter().for_each(|&n| spent.cost += cost(program, node, part, n, states));
         }
     }
     layers.retain(|layer| layer.parts.iter().any(|part| part.dispatches > 0));
     layers
 }
 
-fn cost(graph: &Graph, node: &Node, part: Part, n: usize, states: usize) -> Cost {
+fn cost(program: &Program, node: &Node, part: Part, n: usize, states: usize) -> Cost {
+    let (graph, precision) = (program.graph(), program.plan().settings.precision);
     if part != Part::Update {
-        return Cost::of(&*node.op, &graph.x_shapes(node, n), &graph.shape(node.y, n), part);
+        let (op, x) = (node.op.clone(), graph.x_shapes(node, n));
+        return Cost::of(&Case { op, x, trains: true, precision }, part);
     }
     let mut sum = Cost::default();
     let trains = |param: &&ParamId| graph.params[param.0].trainable;

@@ -20,7 +20,7 @@ use serde::Serialize;
 use crate::error::Result;
 use crate::gpu::{Caps, Class, Device, Kernel, Launch};
 use crate::ops::step::grid;
-use crate::ops::{Operand, Part, Step};
+use crate::ops::{Dtype, Operand, Part, Step};
 use crate::study::bound::Bound;
 use crate::study::timing::{Times, sample};
 
@@ -79,7 +79,7 @@ fn multiply_add(device: &Device) -> Result<f64> {
         _ => 1 << 21,
     };
     let mut bound = Bound::new(device);
-    bound.reserve(Operand::Y, invocations as u64 * 16)?;
+    bound.reserve(Operand::Y, Dtype::F32, invocations as u64 * 4)?;
     let mut rounds = 16;
     loop {
         let step = multiply_add_step(device.caps(), rounds, invocations);
@@ -96,8 +96,8 @@ fn multiply_add(device: &Device) -> Result<f64> {
 fn copy(device: &Device) -> Result<f64> {
     let bytes = device.caps().max_binding.min(64 << 20);
     let mut bound = Bound::new(device);
-    bound.reserve(Operand::X(0), bytes)?;
-    bound.reserve(Operand::Y, bytes)?;
+    bound.reserve(Operand::X(0), Dtype::F32, bytes / 4)?;
+    bound.reserve(Operand::Y, Dtype::F32, bytes / 4)?;
     let launches = bound.prepare(&copy_step(device.caps(), (bytes / 16) as usize).into())?;
     Ok((2 * bytes) as f64 / median(device, &launches)? * 1e-9)
 }

@@ -9,7 +9,7 @@
 //! fn tuned(graph: &Graph, store: &mut Store, folder: &std::path::Path) -> Result<()> {
 //!     let device = store.device().clone();
 //!     let mut known = Known::open(&device, folder);
-//!     store.choices = tune(&device, graph, Level::Quick, &mut known, |layer, found| println!("{layer}: {}", found.rung.name()))?;
+//!     store.choices = tune(&device, graph, store.precision, Level::Quick, &mut known, |layer, found| println!("{layer}: {}", found.rung.name()))?;
 //!     known.save()
 //! }
 //! ```
@@ -66,7 +66,7 @@ const HOPELESS: f64 = 8.0;
 /// A default that is slower than the fastest by less stays: that much is noise.
 const WORTH: f64 = 0.97;
 
-/// Finds the fastest rung for every layer and part that `graph` needs, the known ones first; new findings go to `known`,
+/// Finds the fastest rung in this precision for every layer and part that `graph` needs, the known ones first; new findings go to `known`,
 /// and `report` sees each one.
 ///
 /// # Errors
@@ -74,6 +74,7 @@ const WORTH: f64 = 0.97;
 pub fn tune(
     device: &Device,
     graph: &Graph,
+    precision: Precision,
     level: Level,
     known: &mut Known,
     mut report: impl FnMut(&str, &Finding),
@@ -90,7 +91,7 @@ pub fn tune(
             (Part::DX, wants.d_x.iter().any(|wanted| *wanted)),
             (Part::DW, wants.d_params.iter().any(|wanted| *wanted)),
         ];
-        let case = case(device, graph, node);
+        let case = case(device, graph, node, precision);
         for (part, _) in needed.iter().filter(|(_, needed)| *needed) {
             let site = case.site(device.caps(), Rungs::all(Rung::Naive));
             if found.get(&*case.op, &site, *part).is_some() || case.op.rungs(*part, &site).len() < 2 {
@@ -104,7 +105,7 @@ pub fn tune(
 }
 
 /// The layer at a number of samples that its shape alone decides: enough work to time, and no more.
-fn case(device: &Device, graph: &Graph, node: &Node) -> Case {
+fn case(device: &Device, graph: &Graph, node: &Node, precision: Precision) -> Case {
     let (enough, most) = match device.caps().class {
         Class::Cpu => (500_000_000, 8),
         _ => (50_000_000_000, 64),
@@ -112,7 +113,7 @@ fn case(device: &Device, graph: &Graph, node: &Node) -> Case {
     let macs = node.op.macs(&graph.x_shapes(node, 1)).max(1);
     let samples = (enough / macs).clamp(1, most) as usize;
     let x = graph.x_shapes(node, samples);
-    Case { op: node.op.clone(), x, trains: true, precision: Precision::F32 }
+    Case { op: node.op.clone(), x, trains: true, precision }
 }
 
 fn one(
@@ -219,7 +220,7 @@ fn winner(device: &Device, case: &Case, part: Part, key: &str, timed: &[(Candida
     let preferred = timed.iter().filter(|(c, times)| c.rung == default && hardly_slower(times));
     for (candidate, _) in preferred.chain(timed) {
         let rungs = Rungs::all(Rung::Naive).with(part, candidate.rung);
-        if check::rel_errors(device, &case.small(), rungs)?[part as usize] <= check::TOLERANCE {
+        if check::rel_errors(device, &case.small(), rungs)?[part as usize] <= check::tolerance(case, part) {
             return Ok(candidate.rung);
         }
     }

@@ -26,6 +26,14 @@ pub fn replace(path: &Path, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -
     sync_folder(&folder)
 }
 
+/// As [`replace`], by these bytes.
+///
+/// # Errors
+/// Those of [`replace`].
+pub fn replace_by(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace(path, |out| out.write_all(bytes).map_err(Error::io("write", path)))
+}
+
 /// The folder that `path` stands in; `.` where it names none.
 pub(super) fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {

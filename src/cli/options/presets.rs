@@ -10,26 +10,26 @@ use crate::cli::Shared;
 pub struct Preset {
     pub name: &'static str,
     pub about: &'static str,
-    pub options: &'static str,
+    pub options: &'static [&'static str],
 }
+
+/// What both forms of the recipe share.
+const RECIPE: &str = "--model vgg19 --weights imagenet --input 256 --freeze 5 --head 1024,1024 --dropout 0.5,0 \
+                      --batch 16 --epochs 50 --optimizer sgd --lr 0.0001 --momentum 0.9 --patience 10 \
+                      --rotation-range 30 --width-shift-range 0.3 --height-shift-range 0.3 --zoom-range 0.3 \
+                      --horizontal-flip";
 
 /// The recipe of the post *Transfer learning using Keras*, as published and mended.
 pub const PRESETS: [Preset; 2] = [
     Preset {
         name: "seed",
         about: "the published recipe: VGG19, layers[:5] frozen, SGD, augmentation, with its mistakes",
-        options: "--model vgg19 --weights imagenet --input 256 --freeze 5 --head 1024,1024 --dropout 0.5,0 \
-                  --preprocessing rescale --resize nearest --batch 16 --epochs 50 --optimizer sgd --lr 0.0001 \
-                  --momentum 0.9 --patience 10 --rotation-range 30 --width-shift-range 0.3 --height-shift-range 0.3 \
-                  --zoom-range 0.3 --horizontal-flip --augment-validation",
+        options: &[RECIPE, "--preprocessing rescale --resize nearest --augment-validation"],
     },
     Preset {
         name: "seed-fixed",
         about: "the published recipe with its mistakes mended",
-        options: "--model vgg19 --weights imagenet --input 256 --freeze 5 --head 1024,1024 --dropout 0.5,0 \
-                  --preprocessing caffe --resize bilinear --batch 16 --epochs 50 --optimizer sgd --lr 0.0001 \
-                  --momentum 0.9 --patience 10 --rotation-range 30 --width-shift-range 0.3 --height-shift-range 0.3 \
-                  --zoom-range 0.3 --horizontal-flip",
+        options: &[RECIPE, "--preprocessing caffe --resize bilinear"],
     },
 ];
 
@@ -38,24 +38,30 @@ pub const SCENARIOS: [Preset; 4] = [
     Preset {
         name: "1",
         about: "few images, like ImageNet's: everything is frozen, a classifier trains on the features",
-        options: "--freeze all --pool avg --optimizer adam --lr 0.003 --weight-decay 0.1 --epochs 60 --patience 15",
+        options: &[
+            "--freeze all --pool avg --optimizer adam --lr 0.003 --weight-decay 0.1 --epochs 60 --patience 15",
+        ],
     },
     Preset {
         name: "2",
         about: "many images, like ImageNet's: the head first, then ever more blocks, the first one never",
-        options: "--pool avg --stages head:10@0.003,block5:5@0.0001,block2:15@0.00003 --block-factor 0.7 \
-                  --optimizer adam --patience 5",
+        options: &["--pool avg --stages head:10@0.003,block5:5@0.0001,block2:15@0.00003 --block-factor 0.7 \
+                  --optimizer adam --patience 5"],
     },
     Preset {
         name: "3",
         about: "few images, unlike ImageNet's: a classifier trains on the features of an early layer",
-        options: "--layer block2_pool --freeze all --pool avg --optimizer adam --lr 0.003 --epochs 100 --patience 40",
+        options: &[
+            "--layer block2_pool --freeze all --pool avg --optimizer adam --lr 0.003 --epochs 100 --patience 40",
+        ],
     },
     Preset {
         name: "4",
         about: "many images, unlike ImageNet's: the whole network trains, gently at first",
-        options: "--freeze none --pool avg --optimizer adam --lr 0.0001 --warm-up 1 --schedule cosine --epochs 30 \
+        options: &[
+            "--freeze none --pool avg --optimizer adam --lr 0.0001 --warm-up 1 --schedule cosine --epochs 30 \
                   --patience 8",
+        ],
     },
 ];
 
@@ -85,7 +91,7 @@ pub fn expand(args: Vec<OsString>) -> Vec<OsString> {
     let scenario = value(&args, "--scenario").and_then(|name| find(&SCENARIOS, &name));
     let (Some(train), Some(preset)) = (train, preset.or(scenario)) else { return args };
     let instead = |name: &str| INSTEAD.iter().any(|(given, other)| *other == name && gives(&args, given));
-    let mut line = preset.options.split_whitespace().peekable();
+    let mut line = preset.options.iter().flat_map(|options| options.split_whitespace()).peekable();
     let mut added = Vec::new();
     while let Some(name) = line.next() {
         let value = line.next_if(|word| !word.starts_with("--"));
@@ -145,7 +151,7 @@ pub fn describe(preset: Option<&str>, scenario: Option<&str>, shared: &Shared) {
     let named = named.or_else(|| scenario.and_then(|name| SCENARIOS.iter().find(|p| p.name == name)));
     let Some(found) = named else { return };
     shared.say(format_args!("preset    {}: {}", found.name, found.about));
-    shared.say(format_args!("          {}", found.options));
+    shared.say(format_args!("          {}", found.options.join(" ")));
     if found.name == "seed-fixed" {
         MENDED.iter().for_each(|line| shared.say(format_args!("mended    {line}")));
     }

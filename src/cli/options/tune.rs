@@ -27,7 +27,7 @@ impl TuneArgs {
         }
         let device = store.device().clone();
         let mut known = Known::open(&device, &cache_folder()?);
-        let choices = tune(&device, graph, self.tune, &mut known, |key, finding| {
+        let choices = tune(&device, graph, store.precision, self.tune, &mut known, |key, finding| {
             shared.say(format_args!("tuned     {}", line(key, finding)));
         })?;
         known.save()?;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::gpu::{Class, Kernel, Piece};
+use crate::gpu::{Caps, Class, Kernel, Piece};
 use crate::ops::gemm::{Epilogue, Matrix, Target, bind_target, coop, ends, half};
 use crate::ops::step::grid;
 use crate::ops::{Lowered, Operand, Part, Site, Step, pieces};
@@ -19,14 +19,14 @@ const BUSY: usize = 256;
 const SHORTEST_PART: usize = 256;
 const MOST_PARTIAL: usize = 16 << 20;
 
-/// Whether the kernels of this rung run at a site at all.
-pub fn runs(site: &Site) -> bool {
-    site.caps.workgroup_invocations >= INVOCATIONS && site.caps.workgroup_memory >= SMALL_MEMORY
+/// Whether the kernels of rung `tiled` fit an adapter at all.
+pub fn fits(caps: &Caps) -> bool {
+    caps.workgroup_invocations >= INVOCATIONS && caps.workgroup_memory >= SMALL_MEMORY
 }
 
 /// Whether this rung is the form for the site's adapter.
 pub fn suits(site: &Site) -> bool {
-    runs(site) && site.caps.class != Class::Cpu
+    fits(site.caps) && site.caps.class != Class::Cpu
 }
 
 /// What multiplies.

@@ -1,8 +1,9 @@
-//! Which layers train, which gradients are computed, and what the others save.
+//! Which layers train, which gradients are computed and why, and what the others save.
 
 use maud::{Markup, html};
 
 use crate::graph::Why;
+use crate::report::gradients::Gradients;
 use crate::report::markup::{line, table};
 use crate::study::explain::{Explanation, Row, thousands};
 
@@ -26,6 +27,10 @@ pub fn draw(stages: &[Stage]) -> Markup {
             details open[stages.len() == 1] {
                 summary { "Layer by layer, for a batch of " (stage.explanation.batch) ", in GFLOP" }
                 (table(&HEADS, 4, stage.explanation.rows.iter().map(row).collect()))
+            }
+            details {
+                summary { "Every gradient, computed or skipped, and why" }
+                div.scroll { (Gradients(&stage.explanation)) }
             }
         }
     }

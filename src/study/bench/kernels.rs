@@ -6,7 +6,7 @@ use super::record::{Record, Work};
 use super::{Bench, LEAST_RUNS, SECONDS};
 use crate::error::Result;
 use crate::gpu::Device;
-use crate::ops::{Case, Lowered, Part, Rung, Rungs, cases};
+use crate::ops::{Case, Lowered, Part, Precision, Rung, Rungs, cases};
 use crate::shape::Shape;
 use crate::study::bound::{Bound, lower};
 use crate::study::check;
@@ -21,7 +21,7 @@ type Checked = HashMap<(String, Rungs), [f64; 3]>;
 /// Measures what is selected and gives its number.
 pub fn run(bench: &mut Bench) -> Result<usize> {
     let (mut selected, mut checked) = (0, Checked::new());
-    for of in cases::bench() {
+    for of in all(bench.options.precision) {
         let wanted: Vec<Kernel> = kernels(bench.device, &of.case)
             .into_iter()
             .filter(|kernel| bench.options.selects(&kernel.work.label(), of.quick, kernel.fast))
@@ -37,9 +37,13 @@ pub fn run(bench: &mut Bench) -> Result<usize> {
     Ok(selected)
 }
 
-pub fn list(device: &Device) -> Vec<String> {
-    let all = cases::bench();
-    all.iter().flat_map(|of| kernels(device, &of.case)).map(|kernel| kernel.work.label()).collect()
+pub fn list(device: &Device, precision: Precision) -> Vec<String> {
+    all(precision).iter().flat_map(|of| kernels(device, &of.case)).map(|kernel| kernel.work.label()).collect()
+}
+
+fn all(precision: Precision) -> Vec<cases::Bench> {
+    let at = |of: cases::Bench| cases::Bench { case: of.case.at(precision), ..of };
+    cases::bench().into_iter().map(at).collect()
 }
 
 /// One part of one case on one rung.
@@ -80,13 +84,14 @@ fn everywhere(case: &Case, device: &Device, rung: Rung) -> Rungs {
 
 /// What one part of a case is called and costs; `variant` is the rung, or says more.
 pub(in crate::study) fn work(case: &Case, part: Part, variant: &str) -> Work {
-    let cost = Cost::of(&*case.op, &case.x, &case.y(), part);
+    let cost = Cost::of(case, part);
     let kernel = case.op.params(&case.x).first().map(|kernel| kernel.shape);
     let shapes: Vec<String> = case.x.iter().chain(&kernel).map(Shape::to_string).collect();
     Work {
         name: format!("{}/{}", case.op.kind(), part.name()),
         shape: shapes.join(" "),
         variant: variant.to_owned(),
+        precision: case.precision,
         flops: cost.flops,
         bytes: Some(cost.bytes),
     }
@@ -94,7 +99,7 @@ pub(in crate::study) fn work(case: &Case, part: Part, variant: &str) -> Work {
 
 fn one(bench: &mut Bench, case: &Case, kernel: &Kernel, checked: &mut Checked) -> Result<()> {
     let rel_error = check(bench, &case.small(), kernel, checked)?;
-    if !bench.matches(&kernel.work.label(), rel_error, check::TOLERANCE) {
+    if !bench.matches(&kernel.work.label(), rel_error, check::tolerance(case, kernel.part)) {
         return Ok(());
     }
     let lowered = lower(bench.device, case, kernel.rungs, kernel.part).expect("listed because it exists");

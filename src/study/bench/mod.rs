@@ -11,7 +11,7 @@
 //! for change in bench::compare(&records, &records) {
 //!     println!("{}: {} times as long", change.record.name, change.ratio);
 //! }
-//! println!("{} things can be measured", bench::list(&device).len());
+//! println!("{} things can be measured", bench::list(&device, options.precision).len());
 //! # Ok::<(), frostline::error::Error>(())
 //! ```
 
@@ -25,6 +25,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::graph::Choices;
+use crate::ops::Precision;
 use crate::study::roofline::Roofline;
 
 pub use compare::{Change, Verdict, compare};
@@ -38,6 +39,8 @@ pub struct Options {
     /// Only what has this in `name shape variant`, out of every shape. Without `full` or a filter: a few shapes that take
     /// a minute or two.
     pub filter: Option<String>,
+    /// How activations and their gradients are stored.
+    pub precision: Precision,
     /// Rungs of whole steps, instead of the ops' defaults.
     pub choices: Choices,
 }
@@ -109,6 +112,6 @@ impl<'a> Bench<'a> {
 }
 
 /// `name shape variant` of everything that could be measured on this device.
-pub fn list(device: &Device) -> Vec<String> {
-    kernels::list(device).into_iter().chain(steps::list()).collect()
+pub fn list(device: &Device, precision: Precision) -> Vec<String> {
+    kernels::list(device, precision).into_iter().chain(steps::list()).collect()
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::ops::Precision;
 use crate::study::roofline::Roofline;
 use crate::study::timing::Times;
 
@@ -23,7 +24,7 @@ pub struct Record {
     pub gflops: f64,
     /// Bytes of the tensors read and written once, in a second; `None` for whole steps.
     pub gbytes: Option<f64>,
-    /// Of the measured roofline.
+    /// Of the measured roofline, which is that of f32 whatever the precision: matrix units may pass it.
     pub percent_of_peak: f64,
     /// Distance from the f64 reference, on a small case of the same kernel.
     pub rel_error: Option<f64>,
@@ -36,6 +37,7 @@ pub struct Work {
     pub name: String,
     pub shape: String,
     pub variant: String,
+    pub precision: Precision,
     pub flops: u64,
     pub bytes: Option<u64>,
 }
@@ -54,7 +56,7 @@ impl Record {
             name: work.name.clone(),
             shape: work.shape.clone(),
             variant: work.variant.clone(),
-            precision: "f32".to_owned(),
+            precision: work.precision.name().to_owned(),
             median_ms: seconds * 1e3,
             min_ms: times.min() * 1e3,
             max_ms: times.max() * 1e3,

@@ -1,11 +1,18 @@
 //! Whole passes of VGG19: forward without its top, and training steps with the head 1024-1024-16 under four ways of
 //! freezing.
+//!
+//! ```
+//! use frostline::study::bench::steps;
+//! let labels = steps::list();
+//! assert!(labels.iter().any(|label| label.starts_with("step/vgg19/layers5 8x64x64x3")), "{labels:?}");
+//! assert!(steps::all().iter().any(|sized| sized.quick && sized.graph().is_ok()));
+//! ```
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::record::{Record, Work};
-use super::{Bench, LEAST_RUNS, SECONDS};
+use super::{Bench, LEAST_RUNS, Options, SECONDS};
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::graph::interpreter::{Interpreter, array};
@@ -13,12 +20,19 @@ use crate::graph::role::Role;
 use crate::graph::{Choices, Graph, Plan, Program, Settings, Store, Sweep, ValueId};
 use crate::nn::network::{Ends, IMAGE, LABELS, WEIGHTS};
 use crate::nn::{Architecture, Freeze, Head, Network, Preprocessing, init, vgg};
-use crate::ops::{Array, Now};
+use crate::ops::{Array, Now, Precision};
 use crate::optim::Sgd;
 use crate::study::timing::{Times, sample};
 
-/// Largest relative distance of losses and feature maps from the reference.
-const TOLERANCE: f64 = 1e-4;
+/// Largest relative distance of losses and feature maps from the reference. In half precision, one rounding for each of
+/// the 22 layers.
+fn tolerance(precision: Precision) -> f64 {
+    match precision {
+        Precision::F32 => 1e-4,
+        Precision::F16 => 22.0 / 2048.0,
+    }
+}
+
 /// Side and batch of the twin that is compared with the reference: the smallest that VGG19 takes.
 const SMALL: (usize, usize) = (32, 1);
 const CLASSES: usize = 16;
@@ -76,15 +90,16 @@ impl Sized {
 
     /// What filters look at.
     pub fn label(&self) -> Result<String> {
-        Ok(self.work(DEFAULT)?.label())
+        Ok(self.work(DEFAULT, Precision::F32)?.label())
     }
 
-    fn work(&self, variant: &str) -> Result<Work> {
+    fn work(&self, variant: &str, precision: Precision) -> Result<Work> {
         let graph = self.graph()?;
         Ok(Work {
             name: format!("step/vgg19/{}", self.pass.name),
             shape: format!("{0}x{1}x{1}x3", self.batch, self.side),
             variant: variant.to_owned(),
+            precision,
             flops: flops(&graph, self.batch, self.pass.freeze.is_some()),
             bytes: None,
         })
@@ -97,24 +112,24 @@ pub fn list() -> Vec<String> {
 
 /// Measures what is selected and gives its number.
 pub(super) fn run(bench: &mut Bench) -> Result<usize> {
-    let choices = &bench.options.choices;
+    let Options { choices, precision, .. } = bench.options;
     let variant = if choices.is_empty() { DEFAULT } else { "tuned" };
     let (mut selected, mut checked) = (0, HashMap::new());
     for sized in all() {
-        let work = sized.work(variant)?;
+        let work = sized.work(variant, *precision)?;
         if !bench.options.selects(&sized.label()?, sized.quick, true) {
             continue;
         }
         selected += 1;
         let rel_error = match checked.get(sized.pass.name) {
             Some(known) => *known,
-            None => check(bench.device, &sized.pass, choices)?,
+            None => check(bench.device, &sized.pass, choices, *precision)?,
         };
         checked.insert(sized.pass.name, rel_error);
-        if !bench.matches(&work.label(), rel_error, TOLERANCE) {
+        if !bench.matches(&work.label(), rel_error, tolerance(*precision)) {
             continue;
         }
-        let mut ready = Ready::new(bench.device, &sized, choices)?;
+        let mut ready = Ready::new(bench.device, &sized, choices, *precision)?;
         let mut times = Times::default();
         sample(&mut times, LEAST_RUNS, SECONDS, || ready.time())?;
         (bench.report)(&Record::new(&work, &times, &bench.roofline, Some(rel_error)));
@@ -146,11 +161,16 @@ pub struct Ready {
 impl Ready {
     /// # Errors
     /// The pass does not fit into the device's memory, or a kernel does not compile.
-    pub fn new(device: &Arc<Device>, sized: &Sized, choices: &Choices) -> Result<Ready> {
+    pub fn new(
+        device: &Arc<Device>,
+        sized: &Sized,
+        choices: &Choices,
+        precision: Precision,
+    ) -> Result<Ready> {
         let Sized { ref pass, side, batch, .. } = *sized;
         let network = network(pass, side)?;
         let mut store = Store::new(device.clone());
-        store.choices = choices.clone();
+        (store.choices, store.precision) = (choices.clone(), precision);
         init::parameters(&network.graph, &mut store, 1, |_| true)?;
         let graph = network.graph;
         let ends = Ends::of(&graph).expect("a network has a loss");
@@ -163,10 +183,9 @@ impl Ready {
             training: pass.freeze.is_some(),
             rule: pass.freeze.as_ref().map(|_| Arc::new(rule()) as _),
             outputs,
-            choices: choices.clone(),
             ..Settings::default()
         };
-        let plan = Plan::new(&graph, device.caps(), settings)?;
+        let plan = Plan::new(&graph, device.caps(), store.settings(settings))?;
         let program = Program::new(&graph, plan, &mut store)?;
         for (value, bytes) in inputs(&graph, side, batch) {
             let read = program.buffer(Role::Input(value)).is_some();
@@ -230,9 +249,10 @@ fn inputs(graph: &Graph, side: usize, batch: usize) -> Vec<(ValueId, Vec<u8>)> {
 }
 
 /// The relative error of a small twin: its feature maps, or its losses before and after an update.
-fn check(device: &Arc<Device>, pass: &Pass, choices: &Choices) -> Result<f64> {
+fn check(device: &Arc<Device>, pass: &Pass, choices: &Choices, precision: Precision) -> Result<f64> {
     let (side, batch) = SMALL;
-    let mut twin = Ready::new(device, &Sized { pass: pass.clone(), side, batch, quick: false }, choices)?;
+    let sized = Sized { pass: pass.clone(), side, batch, quick: false };
+    let mut twin = Ready::new(device, &sized, choices, precision)?;
     let graph = twin.graph.clone();
     let params = graph.params.iter().map(|p| array(p.spec.shape, &init::glorot_uniform(p, 1))).collect();
     let rule = rule();

@@ -3,10 +3,21 @@
 use super::one;
 use crate::error::Result;
 use crate::gpu::Device;
+use crate::ops::trial::rounding;
 use crate::ops::{Case, Operand, Part, Rungs};
 
 /// Largest relative distance from the reference that rounding explains in the longest sums, Winograd's included.
 pub const TOLERANCE: f64 = 1e-5;
+
+/// [`TOLERANCE`], and what rounding to half precision adds where this part's result is stored so.
+pub fn tolerance(case: &Case, part: Part) -> f64 {
+    let result = match part {
+        Part::DX => Operand::DX(0),
+        Part::DW => Operand::DParam(0),
+        Part::Forward | Part::Update => Operand::Y,
+    };
+    TOLERANCE + rounding(case.dtype(result))
+}
 
 /// The largest relative errors of forward, `d_x` and `d_w`, in this order: infinite where a result is not a number, or
 /// where the op left a trace outside of its tensors.

@@ -23,16 +23,16 @@ mod table;
 use serde::Serialize;
 
 use crate::error::{Error, Result};
-use crate::gpu::{Device, Edit};
+use crate::gpu::{Caps, Device, Edit};
 use crate::ops::cases::{self, Case};
 use crate::ops::deviations::Deviations;
 use crate::ops::trial::{self, Comparison, Trial};
-use crate::ops::{Operand, ParamSpec, Precision, Rungs, differences};
+use crate::ops::{Operand, ParamSpec, Precision, Rung, Rungs, differences, gemm};
 use crate::optim::{self, Rule, trial as rules};
 use crate::shape::Shape;
 use crate::study::kernels;
 
-pub use errors::{TOLERANCE, rel_errors};
+pub use errors::{TOLERANCE, rel_errors, tolerance};
 pub use table::Environment;
 
 /// What is checked, and with which text.
@@ -51,6 +51,7 @@ pub struct Check<'a> {
 pub struct Row {
     pub op: String,
     pub rung: &'static str,
+    pub precision: Precision,
     pub cases: usize,
     /// The largest `|result - reference| / |reference|` in the Euclidean norm, and what it may be.
     pub worst: f64,
@@ -80,6 +81,8 @@ pub struct Differences {
 pub struct Report {
     pub environment: Environment,
     pub rows: Vec<Row>,
+    /// What this adapter cannot run, and why.
+    pub left_out: Vec<String>,
     pub differences: Vec<Differences>,
 }
 
@@ -106,12 +109,14 @@ impl Check<'_> {
         Ok(check)
     }
 
-    /// The same cases over tensors of this precision; update rules and references know none and are left out where it is
-    /// not f32.
-    pub fn over(mut self, precision: Precision) -> Self {
-        self.rules &= precision == Precision::F32;
-        self.differences &= precision == Precision::F32;
-        self.cases = self.cases.into_iter().map(|case| case.at(precision)).collect();
+    /// The same cases over tensors of each of these precisions; update rules and references know none and are left out
+    /// where f32 is not among them.
+    pub fn over(mut self, precisions: &[Precision]) -> Self {
+        let f32_too = precisions.contains(&Precision::F32);
+        self.rules &= f32_too;
+        self.differences &= f32_too;
+        let at = |&precision| self.cases.iter().map(move |case| case.clone().at(precision));
+        self.cases = precisions.iter().flat_map(at).collect();
         self
     }
 
@@ -147,7 +152,7 @@ impl Check<'_> {
                     continue;
                 }
                 let limit = |operand| trial::tolerance(case, rungs, operand);
-                let row = row(&mut rows, case.op.kind(), rung.name());
+                let row = row(&mut rows, case.op.kind(), rung.name(), case.precision);
                 let runs = [(); 2].map(|()| one(device, case, rungs, self.edit));
                 row.add(&case.name(), &case.op.params(&case.x), runs, limit);
             }
@@ -156,13 +161,23 @@ impl Check<'_> {
             self.run_rules(device, &mut rows, &mut progress);
         }
         let differences = if self.differences { self.run_differences(&mut progress) } else { Vec::new() };
-        Report { environment: Environment::of(device), rows, differences }
+        let left_out = self.left_out(device.caps());
+        Report { environment: Environment::of(device), rows, left_out, differences }
+    }
+
+    /// A line for each rung of the matrix products that does not run on an adapter, and one for half precision.
+    fn left_out(&self, caps: &Caps) -> Vec<String> {
+        let products = self.cases.iter().any(|case| case.op.macs(&case.x) > 0);
+        let unmet = |rung: Rung| Some((rung.name(), gemm::unmet(rung, caps)?));
+        let rungs = Rung::ALL.into_iter().filter_map(unmet).filter(|_| products);
+        let half = (!caps.f16).then_some(("half precision", "f16"));
+        rungs.chain(half).map(|(what, needs)| format!("{what}: needs {needs}")).collect()
     }
 
     fn run_rules(&self, device: &Device, rows: &mut Vec<Row>, progress: &mut impl FnMut(&str)) {
         for rule in optim::cases() {
             progress(rule.name());
-            let row = row(rows, rule.name(), "naive");
+            let row = row(rows, rule.name(), "naive", Precision::F32);
             for shape in rules::shapes() {
                 let steps =
                     |rule: &dyn Rule| rules::three_steps(device, rule, shape, device.caps(), self.edit);
@@ -171,7 +186,7 @@ impl Check<'_> {
             }
         }
         progress("clip");
-        let row = row(rows, "clip", "naive");
+        let row = row(rows, "clip", "naive", Precision::F32);
         for limit in [1.0, 1e6] {
             let clip = || rules::clip_by_norm(device, limit, &rules::shapes(), device.caps(), self.edit);
             row.add(&format!("clip at {limit}"), &[], [(); 2].map(|()| clip()), |_| rules::TOLERANCE);
@@ -180,7 +195,7 @@ impl Check<'_> {
 
     fn run_differences(&self, progress: &mut impl FnMut(&str)) -> Vec<Differences> {
         let mut all: Vec<Differences> = Vec::new();
-        for case in &self.cases {
+        for case in self.cases.iter().filter(|case| case.precision == Precision::F32) {
             progress(&format!("{} by differences", case.name()));
             let op = case.op.kind();
             if all.last().is_none_or(|last| last.op != op) {
@@ -232,12 +247,14 @@ fn one(device: &Device, case: &Case, rungs: Rungs, edit: Option<&Edit>) -> Trial
     Ok((found, trial.broken_guards()?))
 }
 
-fn row<'r>(rows: &'r mut Vec<Row>, op: &str, rung: &'static str) -> &'r mut Row {
-    let known = rows.iter().position(|row| row.op == op && row.rung == rung);
+fn row<'r>(rows: &'r mut Vec<Row>, op: &str, rung: &'static str, precision: Precision) -> &'r mut Row {
+    let same = |row: &Row| (row.op.as_str(), row.rung, row.precision) == (op, rung, precision);
+    let known = rows.iter().position(same);
     let index = known.unwrap_or_else(|| {
         rows.push(Row {
             op: op.to_owned(),
             rung,
+            precision,
             cases: 0,
             worst: 0.0,
             limit: 0.0,

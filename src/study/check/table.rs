@@ -92,10 +92,21 @@ impl fmt::Display for Report {
         writeln!(f, "{}", self.environment)?;
         writeln!(
             f,
-            "{:<22} {:<15} {:>5} {:>8} {:>8} {:>10}  {:<13} {:<10} {:<9} {:>6}  verdict",
-            "op", "rung", "cases", "worst", "limit", "most ulps", "ulps", "relative", "same bits", "guards"
+            "{:<22} {:<15} {:<4} {:>5} {:>8} {:>8} {:>10}  {:<13} {:<10} {:<9} {:>6}  verdict",
+            "op",
+            "rung",
+            "over",
+            "cases",
+            "worst",
+            "limit",
+            "most ulps",
+            "ulps",
+            "relative",
+            "same bits",
+            "guards"
         )?;
         self.rows.iter().try_for_each(|row| line(f, row))?;
+        self.left_out.iter().try_for_each(|what| writeln!(f, "left out   {what}"))?;
         if !self.differences.is_empty() {
             writeln!(f, "\nreferences against finite differences in f64")?;
         }
@@ -103,8 +114,8 @@ impl fmt::Display for Report {
             let passed = verdict(d.failures.is_empty());
             writeln!(
                 f,
-                "{:<22} {:<15} {:>5} {:>8.0e} {:>8.0e}  {passed}",
-                d.op, "", d.cases, d.worst, d.limit
+                "{:<22} {:<15} {:<4} {:>5} {:>8.0e} {:>8.0e}  {passed}",
+                d.op, "", "f64", d.cases, d.worst, d.limit
             )?;
         }
         writeln!(f, "\nulps: bins that end at {} and beyond", ends(&ULPS.map(|end| end.to_string())))?;
@@ -131,9 +142,10 @@ fn ends(all: &[String]) -> String {
 fn line(f: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
     writeln!(
         f,
-        "{:<22} {:<15} {:>5} {:>8.0e} {:>8.0e} {:>10}  {:<13} {:<10} {:<9} {:>6}  {}",
+        "{:<22} {:<15} {:<4} {:>5} {:>8.0e} {:>8.0e} {:>10}  {:<13} {:<10} {:<9} {:>6}  {}",
         row.op,
         row.rung,
+        row.precision.name(),
         row.cases,
         row.worst,
         row.limit,

@@ -1,4 +1,13 @@
 //! The gradient graph edge by edge: what is computed, what is skipped and why, and what each edge costs.
+//!
+//! ```
+//! use frostline::graph::Why;
+//! use frostline::study::explain::edges::{Edge, why};
+//! let (layer, shape) = ("block2_conv2".to_owned(), "16x128x128x128".to_owned());
+//! let below = Edge { layer, gradient: "d_x", shape, computed: false, why: Why::NothingBelowTrains, macs: 77, bytes: 128 };
+//! assert_eq!(why(&below), "nothing below it trains");
+//! assert_eq!(why(&Edge { gradient: "d_w", computed: true, why: Why::Trains, ..below }), "it trains");
+//! ```
 
 use serde::Serialize;
 

@@ -163,9 +163,7 @@ impl Run {
         let path = folder.join(FILE);
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| Error::Usage(format!("the settings of this run cannot be written down: {e}")))?;
-        file::replace(&path, |out| {
-            std::io::Write::write_all(out, text.as_bytes()).map_err(Error::io("write", &path))
-        })
+        file::replace_by(&path, text.as_bytes())
     }
 
     /// # Errors
