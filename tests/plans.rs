@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use frostline::gpu::Caps;
+use frostline::gpu::{Caps, MatrixSize};
+use frostline::graph::draft::PlannedStep;
 use frostline::graph::role::Role;
 use frostline::graph::text::text;
-use frostline::graph::{Graph, Plan, Settings};
+use frostline::graph::{Choices, Graph, Plan, Settings};
 use frostline::nn::network::Ends;
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, vgg};
 use frostline::ops::{Part, Precision};
@@ -105,6 +106,44 @@ fn the_map_between_a_convolution_and_its_pool_is_not_stored() {
         let line = format!("{pool:<20} in {}", graph.values[last.0].name);
         assert!(text(&graph, &plan).contains(&line), "no line '{line}'");
     }
+}
+
+/// Steps of two convolutions on matrix units, one in block 4 and one in block 5: what the prologue rounds, what a step
+/// rounds, and the products.
+fn on_matrix_units(freeze: &Freeze) -> [usize; 3] {
+    let graph = graph(freeze);
+    let caps = Caps {
+        f16: true,
+        lanes: Some((32, 32)),
+        matrices: vec![MatrixSize::half(16)],
+        workgroup_memory: 48 << 10,
+        ..Caps::default()
+    };
+    let mut choices = Choices::default();
+    for layer in ["4x4x8 -> 4x4x16 3x3x8x16", "2x2x16 -> 2x2x16 3x3x16x16"] {
+        let part = |part| format!(r#""conv2d {layer} {part} f16":"coop""#);
+        let text = format!("{{{}}}", ["forward", "d_x", "d_w"].map(part).join(","));
+        choices.extend(serde_json::from_str(&text).unwrap());
+    }
+    let settings = Settings {
+        batch: 2,
+        training: true,
+        rule: Some(Arc::new(Sgd::default())),
+        outputs: vec![Ends::of(&graph).unwrap().losses],
+        precision: Precision::F16,
+        choices,
+        ..Settings::default()
+    };
+    let plan = Plan::new(&graph, &caps, settings).unwrap();
+    let on = |steps: &[PlannedStep], file| steps.iter().filter(|s| s.step.kernel.file == file).count();
+    [on(&plan.prologue, "gemm_half"), on(&plan.body, "gemm_half"), on(&plan.body, "gemm_coop")]
+}
+
+#[test]
+fn a_weight_for_matrix_units_is_rounded_once() {
+    assert_eq!(on_matrix_units(&Freeze::All), [2, 0, 2], "frozen: once for all steps");
+    assert_eq!(on_matrix_units(&Freeze::None), [0, 2, 6], "d_x reads what the forward pass made");
+    assert_eq!(on_matrix_units(&Freeze::Until("block4_pool".into())), [1, 1, 3], "no d_x at the boundary");
 }
 
 /// Tensors that share a slot are never alive at the same step.

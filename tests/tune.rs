@@ -5,10 +5,12 @@ mod support;
 use std::sync::Arc;
 
 use frostline::gpu::Caps;
-use frostline::graph::Graph;
+use frostline::graph::role::Role;
+use frostline::graph::{Graph, Plan, Settings};
 use frostline::ops::conv2d::Conv2d;
 use frostline::ops::{
-    Array, Dtype, Given, Gradients, Lowered, Op, ParamSpec, Part, Precision, Rung, Rungs, Site, Wants,
+    Array, Dtype, Given, Gradients, Lowered, MaxPool2d, Op, ParamSpec, Part, Precision, Rung, Rungs, Site,
+    Wants,
 };
 use frostline::shape::Shape;
 use frostline::study::tune::{Finding, Known, Level, tune};
@@ -152,6 +154,23 @@ fn without_tuning_nothing_is_measured() {
     let choices =
         tune(device(), &graph(), Precision::F32, Level::Off, &mut known, |_, _| panic!("measured")).unwrap();
     assert!(choices.is_empty());
+}
+
+/// What was tuned is what the planner asks for, also where a convolution takes its pool in.
+#[test]
+fn the_choice_for_a_fused_convolution_reaches_its_plan() {
+    let mut graph = Graph::default();
+    let x = graph.input("x", Shape::new(&[1, 8, 8, 4]), Dtype::F32);
+    let z = graph.push("conv", Arc::new(Conv2d::vgg(8)), &[x]).unwrap();
+    let y = graph.push("pool", Arc::new(MaxPool2d::vgg()), &[z]).unwrap();
+    let mut known = Known::default();
+    let mut choices = tune(device(), &graph, Precision::F32, Level::Full, &mut known, |_, _| {}).unwrap();
+    let keys: Vec<String> = choices.iter().map(|(key, _)| key.to_owned()).collect();
+    assert_eq!(keys, ["conv2d_pooled 8x8x4 -> 4x4x8 3x3x4x8 forward"]);
+    choices = serde_json::from_str(&format!(r#"{{"{}":"naive"}}"#, keys[0])).unwrap();
+    let settings = Settings { batch: 1, outputs: vec![Role::Activation(y)], choices, ..Settings::default() };
+    let plan = Plan::new(&graph, device().caps(), settings).unwrap();
+    assert!(plan.body.iter().any(|step| step.step.kernel.file == "conv2d"), "not the naive kernel");
 }
 
 /// A choice names no adapter's form by itself: where it cannot run, the default does.

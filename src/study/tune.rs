@@ -22,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::gpu::{Class, Device, Form, Launch};
+use crate::graph::fuse::fuse;
 use crate::graph::{Choices, Graph, Node, Sweep, choices};
 use crate::ops::{Case, Lowered, Part, Precision, Rung, Rungs};
 use crate::study::bound::{Bound, lower};
@@ -83,8 +84,12 @@ pub fn tune(
     if level == Level::Off {
         return Ok(found);
     }
+    // As the planner lowers it: a choice is about the op that takes its neighbours in.
+    let (graph, inside) = &fuse(graph, &[]);
     let sweep = Sweep::of(graph);
-    for (node, decision) in graph.nodes.iter().zip(&sweep.nodes) {
+    let nodes = graph.nodes.iter().zip(&sweep.nodes).enumerate();
+    let hosts = nodes.filter(|(i, _)| inside.iter().all(|inside| inside.node.0 != *i));
+    for (_, (node, decision)) in hosts {
         let wants = &decision.wants;
         let needed = [
             (Part::Forward, true),
