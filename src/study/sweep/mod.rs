@@ -30,11 +30,10 @@
 //! ```
 
 mod features;
+mod runs;
 
 use std::sync::Arc;
 use std::time::Instant;
-
-use serde::Serialize;
 
 use crate::error::{Error, Result, unknown};
 use crate::graph::fit::fit;
@@ -48,9 +47,10 @@ use crate::optim::{Adam, RuleRef};
 use crate::shape::Shape;
 use crate::train::features::transfer::{Staged, Staging, stage};
 use crate::train::pretrained::{Pretrained, initialise};
-use crate::train::{Fit, History, Observer, Samples, interrupt};
+use crate::train::{Fit, History, Samples, interrupt};
 
 pub use features::{Point, Taps};
+pub use runs::{Mode, Origin, Run, spread};
 
 /// The point before the first layer: nothing is frozen, and the features are the mean colours.
 pub const NOTHING: &str = "none";
@@ -71,37 +71,6 @@ pub struct FreezePoints<'a> {
     pub epochs: usize,
     pub batch: usize,
     /// Bytes that the device may hold.
-    pub memory: u64,
-}
-
-/// What the base starts from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    Pretrained,
-    Random,
-}
-
-/// Whether what lies above the point is left out or trains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    Frozen,
-    FineTuned,
-}
-
-/// One run of the experiment: a line of the CSV file.
-#[derive(Clone, Debug, Serialize)]
-pub struct Run {
-    pub point: String,
-    pub origin: Origin,
-    pub mode: Mode,
-    pub seed: u64,
-    /// Of the last epoch, on the validation images, 0 to 1.
-    pub accuracy: f64,
-    /// Mean over the epochs; what is frozen has run before, once per image.
-    pub seconds_per_epoch: f64,
-    /// Planned device bytes of a training step.
     pub memory: u64,
 }
 
@@ -210,7 +179,7 @@ impl FreezePoints<'_> {
                 init::parameters(&graph, &mut head, seed, |_| true)?;
                 let history = self.fit(&graph, (&train[i], &val[i]), HEAD, seed, &mut head)?;
                 let memory = self.frozen_memory(point, store)?;
-                each(run(point, origin, Mode::Frozen, seed, &history, memory));
+                each(Run::of(point, origin, Mode::Frozen, seed, &history, memory));
                 if i + 1 == self.points.len() {
                     heads.push(Head { kernel: head.read(KERNEL)?, bias: head.read(BIAS)? });
                 }
@@ -247,7 +216,7 @@ impl FreezePoints<'_> {
             let samples = (&*parts.train, parts.val.as_deref().expect("validation samples were given"));
             let history = self.fit(&parts.graph, samples, (self.epochs, TUNE_RATE, 0.0), seed, store)?;
             let memory = self.planned(&parts.graph, store)?;
-            each(run(point, origin, Mode::FineTuned, seed, &history, memory));
+            each(Run::of(point, origin, Mode::FineTuned, seed, &history, memory));
         }
         Ok(())
     }
@@ -268,7 +237,7 @@ impl FreezePoints<'_> {
         let (val, batch, memory) = (Some(val), self.batch, self.memory);
         let base = Fit::new(graph, train, rule);
         let fit = Fit { val, epochs, batch, learning_rate, seed, memory, ..base };
-        let history = fit.run(store, &mut Silent)?;
+        let history = fit.run(store, &mut ())?;
         match interrupt::asked() {
             true => Err(Error::Interrupted("stopped; the runs so far are in the CSV file".into())),
             false => Ok(history),
@@ -320,23 +289,6 @@ struct Head {
     bias: Vec<f32>,
 }
 
-struct Silent;
-
-impl Observer for Silent {}
-
-fn run(point: &str, origin: Origin, mode: Mode, seed: u64, history: &History, memory: u64) -> Run {
-    let seconds: f64 = history.rows.iter().map(|row| row.seconds).sum();
-    Run {
-        point: point.to_owned(),
-        origin,
-        mode,
-        seed,
-        accuracy: history.rows.last().and_then(|row| row.val_acc).unwrap_or(0.0),
-        seconds_per_epoch: seconds / history.rows.len().max(1) as f64,
-        memory,
-    }
-}
-
 /// Operations of one sample: forward, of that in frozen layers below the first one that trains, and backward.
 fn costs(network: &Network) -> (u64, u64, u64) {
     let sweep = crate::graph::Sweep::of(&network.graph);
@@ -349,18 +301,4 @@ fn costs(network: &Network) -> (u64, u64, u64) {
         backward += flops * (u64::from(decision.wants.d_x[0]) + u64::from(decision.d_w.is_computed()));
     }
     (forward, frozen, backward)
-}
-
-/// Mean and sample standard deviation of the accuracies of one point, origin and mode.
-///
-/// ```
-/// use frostline::study::sweep::spread;
-/// assert_eq!(spread(&[0.5]), (0.5, 0.0));
-/// assert!((spread(&[0.4, 0.6]).1 - 0.1414).abs() < 1e-3);
-/// ```
-pub fn spread(accuracies: &[f64]) -> (f64, f64) {
-    let n = accuracies.len() as f64;
-    let mean = accuracies.iter().sum::<f64>() / n.max(1.0);
-    let squares: f64 = accuracies.iter().map(|a| (a - mean).powi(2)).sum();
-    (mean, (squares / (n - 1.0).max(1.0)).sqrt())
 }
