@@ -28,21 +28,10 @@ var<workgroup> sums_out: array<vec4f, SUBGROUPS * PATCH>;
 
 alias Blocks = array<Block, LOADS>;
 
-fn x_blocks(spot: ptr<function, X>, end: u32) -> Blocks {
+// The next blocks of an invocation's operand.
+fn load_blocks(loads_x: bool, x_spot: ptr<function, X>, w_spot: ptr<function, W>, end: u32) -> Blocks {
     var blocks: Blocks;
-    for (var i = 0u; i < LOADS; i++) {
-        blocks[i] = x_block(spot, end);
-        x_next(spot);
-    }
-    return blocks;
-}
-
-fn w_blocks(spot: ptr<function, W>, end: u32) -> Blocks {
-    var blocks: Blocks;
-    for (var i = 0u; i < LOADS; i++) {
-        blocks[i] = w_block(spot, end);
-        w_next(spot);
-    }
+    for (var i = 0u; i < LOADS; i++) { blocks[i] = load_block(loads_x, x_spot, w_spot, end); }
     return blocks;
 }
 
@@ -65,8 +54,7 @@ fn product(
     let m_mine = subgroup / 2u * ROWS * MATRIX;
     let n_mine = subgroup % 2u * COLS * MATRIX;
     var sums: array<Sum, ROWS * COLS>;
-    var blocks: Blocks;
-    if loads_x { blocks = x_blocks(&x_spot, task.k_end); } else { blocks = w_blocks(&w_spot, task.k_end); }
+    var blocks = load_blocks(loads_x, &x_spot, &w_spot, task.k_end);
     for (var k = task.k; k < task.k_end; k += STEP) {
         for (var i = 0u; i < LOADS; i++) {
             for (var j = 0u; j < 4u; j++) {
@@ -75,8 +63,7 @@ fn product(
             }
         }
         workgroupBarrier();
-        // Beyond the last step these are zeros, which nobody loads from memory.
-        if loads_x { blocks = x_blocks(&x_spot, task.k_end); } else { blocks = w_blocks(&w_spot, task.k_end); }
+        blocks = load_blocks(loads_x, &x_spot, &w_spot, task.k_end); // beyond the last step: zeros, without a load
         for (var d = 0u; d < STEP; d += MATRIX) {
             var lefts: array<Left, ROWS>;
             for (var r = 0u; r < ROWS; r++) {

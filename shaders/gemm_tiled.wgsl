@@ -6,8 +6,9 @@
 //
 // One workgroup of 256 computes TILE x TILE elements of y, TILE = 16 MICRO, in steps of DEPTH along k; one invocation
 // computes MICRO x MICRO of them. Half of the workgroup loads x and half loads w, each invocation four by four
-// elements, into shared memory with k outermost, so that the inner loop reads vec4f along m and n. With two STAGES the
-// next tile is stored while others still read the last one, which saves a barrier.
+// elements, into shared memory with k outermost, so that the inner loop reads vec4f along m and n. The next step's
+// elements are on their way into registers while this one's are multiplied. With two STAGES the next tile is stored while
+// others still read the last one, which saves a barrier.
 // groups as in the piece tiled_product.
 // Source: shared-memory and register blocking, Volkov and Demmel 2008, "Benchmarking GPUs to tune dense linear algebra".
 
@@ -39,17 +40,14 @@ fn product(
     let tx = local % 16u;
     var sums: array<vec4f, 4u * QUADS * QUADS>;
     var stage = 0u;
+    var block = load_block(loads_x, &x_spot, &w_spot, task.k_end);
     for (var k = task.k; k < task.k_end; k += DEPTH) {
-        if loads_x {
-            var block = x_block(&x_spot, task.k_end);
-            for (var j = 0u; j < 4u; j++) { x_tile[stage * SIZE + place(at.y * 4u + j, at.x)] = block.k[j]; }
-            x_next(&x_spot);
-        } else {
-            var block = w_block(&w_spot, task.k_end);
-            for (var j = 0u; j < 4u; j++) { w_tile[stage * SIZE + place(at.y * 4u + j, at.x)] = block.k[j]; }
-            w_next(&w_spot);
+        for (var j = 0u; j < 4u; j++) {
+            let i = stage * SIZE + place(at.y * 4u + j, at.x);
+            if loads_x { x_tile[i] = block.k[j]; } else { w_tile[i] = block.k[j]; }
         }
         workgroupBarrier();
+        block = load_block(loads_x, &x_spot, &w_spot, task.k_end); // beyond the last step: zeros, without a load
         for (var d = 0u; d < DEPTH; d++) {
             for (var qm = 0u; qm < QUADS; qm++) {
                 let a = x_tile[stage * SIZE + place(d, qm * 16u + ty)];

@@ -54,7 +54,7 @@ fn a_missing_tail_is_caught() {
 fn a_missing_first_barrier_is_caught() {
     let tiled = include_str!("../shaders/gemm_tiled.wgsl");
     let at = tiled
-        .find("        workgroupBarrier();\n        for")
+        .find("        workgroupBarrier();\n        block")
         .expect("the barrier between loads and products");
     let edited = format!("{}{}", &tiled[..at], tiled[at..].replacen("        workgroupBarrier();\n", "", 1));
     let report = broken("gemm_tiled", tiled, (tiled, &edited), "dense", "9x260");

@@ -13,3 +13,15 @@ fn block_of(t: u32, along_k: u32) -> vec2u {
     if along_k != 0u { return vec2u(t / (DEPTH / 4u), t % (DEPTH / 4u)); }
     return vec2u(t % COLUMNS, t / COLUMNS);
 }
+
+// The next block of an invocation's operand.
+fn load_block(loads_x: bool, x_spot: ptr<function, X>, w_spot: ptr<function, W>, end: u32) -> Block {
+    if loads_x {
+        let block = x_block(x_spot, end);
+        x_next(x_spot);
+        return block;
+    }
+    let block = w_block(w_spot, end);
+    w_next(w_spot);
+    return block;
+}

@@ -47,11 +47,29 @@ impl Edit {
         edited
     }
 
-    /// The whole module of an edited f32 kernel with the edited text at its top, so that compilers count lines as the
-    /// edited file does; WGSL asks for no order.
+    /// The whole module of an edited kernel with the edited text at its top, so that compilers count lines as the edited
+    /// file does. WGSL asks for no order, but for directives, which stand in front on the same line.
     pub fn on_top(&self, kernel: &Kernel) -> String {
         let whole = self.apply(kernel).wgsl(0, true);
         let (before, after) = whole.split_once(self.text).unwrap_or((&whole, ""));
-        format!("{}\n{before}{after}", self.text)
+        let directive = |line: &&str| line.starts_with("enable ");
+        let (directives, header): (Vec<&str>, Vec<&str>) = before.lines().partition(directive);
+        format!("{}{}\n{}\n{after}", directives.concat(), self.text, header.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_edited_text_begins_on_the_first_line_behind_directives() {
+        let mut kernel = Kernel::new("copy", "fn forward() {}", "forward").with("TILE", 8);
+        let edit = Edit::new("copy", "// mine\nfn forward() { let n = TILE; }");
+        assert!(edit.on_top(&kernel).starts_with("// mine\nfn forward()"));
+        kernel.halves.push("x");
+        let text = edit.on_top(&kernel);
+        assert!(text.starts_with("enable f16;// mine\n") && text.contains("const TILE: u32 = 8u;"), "{text}");
+        naga::front::wgsl::parse_str(&text).unwrap();
     }
 }

@@ -57,8 +57,6 @@ pub struct Found {
     pub update: f64,
     /// The units that had to be on the other side to come there.
     pub flips: Vec<String>,
-    /// Elements of gradients whose sign is the other one in f64.
-    pub signs: usize,
 }
 
 /// The graph, with what is fed to it.
@@ -114,12 +112,8 @@ impl Beside<'_> {
                 }
             }
         }
-        let other_sign = |(p, d_w): (&ParamId, &Vec<f64>)| {
-            d_w.iter().zip(&pass.d_params[p].data).filter(|(d, exact)| *d * **exact < 0.0).count()
-        };
-        let signs = step.gradients.iter().map(other_sign).sum();
         let loss = (step.loss - loss).abs() / loss;
-        Found { loss, gradient, update: update(step, before, after, rule), flips, signs }
+        Found { loss, gradient, update: update(step, before, after, rule), flips }
     }
 
     /// Where rounding decides, the nearest first.

@@ -41,7 +41,16 @@ impl Tile {
             () => &[MIDDLE],
         };
         let mut tiles = shapes.iter().map(|&shape| Tile { shape, matrix, lanes });
-        tiles.find(|tile| tile.memory() <= caps.workgroup_memory && tile.size() <= caps.workgroup_invocations)
+        tiles.find(|tile| {
+            tile.memory() <= caps.workgroup_memory
+                && tile.size() <= caps.workgroup_invocations
+                && tile.depth() <= STEP
+        })
+    }
+
+    /// k of the blocks that half of the workgroup loads at once, four by four elements each.
+    fn depth(&self) -> u32 {
+        8 * self.size() / self.shape.side
     }
 
     /// Invocations of a workgroup.
@@ -68,13 +77,12 @@ impl Tile {
     /// The kernel without its operands.
     pub fn kernel(&self) -> Kernel {
         let Shape { side, subgroups } = self.shape;
-        let depth = 8 * self.size() / side; // k of the blocks that half of the workgroup loads at once
         Kernel::new("gemm_coop", include_str!("../../../shaders/gemm_coop.wgsl"), "product")
             .enabling(&["f16", "wgpu_cooperative_matrix"])
             .with("TILE", side)
             .with("SUBGROUPS", subgroups)
             .with("LANES", self.lanes)
-            .with("LOADS", STEP / depth)
+            .with("LOADS", STEP / self.depth())
             .piece(self.matrices())
     }
 

@@ -18,7 +18,6 @@ use crate::train::keras::trained::Trained;
 use crate::train::pretrained::{PREPROCESSING, stated_preprocessing};
 use crate::weights::keras::{Contents, State, slot_names};
 use crate::weights::kind::{self, Kind};
-use crate::weights::known::official;
 use crate::weights::{Entry, Format, Outgoing, Source};
 
 /// What a conversion wrote.
@@ -95,7 +94,7 @@ impl Outline {
         let mut outline = Outline { tensors, ..Outline::default() };
         let trained = Trained::read(source)?;
         let state = Found::of(source, trained.as_ref());
-        outline.describe(source, kind)?;
+        outline.describe(source, kind);
         if kind.is_keras() {
             outline.config = config(source, trained.as_ref(), kind, out)?;
             outline.state = state.as_ref().and_then(|state| outline.in_order(source, state));
@@ -119,7 +118,7 @@ impl Outline {
 
     /// Frostline's own description travels along; safetensors get one for a model of Keras too. Where there is none, what
     /// the pixels must go through still does.
-    fn describe(&mut self, source: &dyn Source, kind: Kind) -> Result<()> {
+    fn describe(&mut self, source: &dyn Source, kind: Kind) {
         let own = source.metadata().get(KEY).cloned();
         let about = match (own, kind) {
             (None, Kind::Safetensors) => match model::read(source, None) {
@@ -128,16 +127,11 @@ impl Outline {
             },
             (own, _) => own,
         };
-        let pixels = match about {
-            Some(_) => None,
-            None => match official(source.path(), source.format())? {
-                Some(known) => Some(known.preprocessing.to_owned()),
-                None => stated_preprocessing(source).map(|stated| stated.to_string()),
-            },
+        let (key, text) = match about {
+            Some(about) => (KEY, Some(about)),
+            None => (PREPROCESSING, stated_preprocessing(source).map(|pixels| pixels.to_string())),
         };
-        self.metadata.extend(about.map(|about| (KEY.to_owned(), about)));
-        self.metadata.extend(pixels.map(|pixels| (PREPROCESSING.to_owned(), pixels)));
-        Ok(())
+        self.metadata.extend(text.map(|text| (key.to_owned(), text)));
     }
 
     /// The state with its slots in the order in which Keras expects them for this configuration.
