@@ -213,7 +213,8 @@ fn the_batch_that_fits_is_named_and_auto_takes_it() {
     let all = plan(&["--batch", "6", "--memory", "8G"]);
     assert!(all.contains("of 8.0 GiB") && !all.contains("in parts"), "{all}");
     let planned = all.split("memory    ").nth(1).unwrap().split(" MiB planned").next().unwrap();
-    let less = format!("{}M", (planned.parse::<f64>().unwrap() * 0.9) as u64);
+    // A little less would be met by the evaluation beside the step, which then runs in smaller batches.
+    let less = format!("{}M", (planned.parse::<f64>().unwrap() * 0.75) as u64);
     let parts = plan(&["--batch", "6", "--memory", &less]);
     let fitting = parts.split("6 images in parts whose gradients add up: at most ").nth(1).expect(&parts);
     let fitting = fitting.split(" fit in one pass").next().unwrap();
