@@ -74,16 +74,21 @@ def other(peer, case, seconds):
 
 
 def prepare(peers):
+    """Builds and installs what the peers need; those of them that can run."""
     if "burn-wgpu" in peers and not BURN.exists():
         subprocess.run(["cargo", "build", "--release"], cwd=HERE / "burn", check=True)
     if not PYTHON.exists() and {"keras", "onnxruntime", "torch"} & set(peers):
         subprocess.run([sys.executable, "-m", "venv", HERE / "venv"], check=True)
         packages = ["keras", "tensorflow-cpu", "onnx", "onnxruntime"]
         subprocess.run([PYTHON, "-m", "pip", "install", "--quiet", *packages], check=True)
+    if "torch" in peers and subprocess.run([PYTHON, "-c", "import torch"], capture_output=True).returncode:
+        print("PyTorch is not installed in benches/peers/venv, and left out", file=sys.stderr)
+        return [peer for peer in peers if peer != "torch"]
+    return peers
 
 
 def measure(arguments):
-    prepare(arguments.peers)
+    peers = prepare(arguments.peers)
     program = arguments.frostline
     doctor = json.loads(output([program, "doctor", "--json"]))
     adapter = doctor["adapters"][doctor["chosen"]]
@@ -94,7 +99,7 @@ def measure(arguments):
     }
     for round_ in range(arguments.rounds):
         for case in arguments.cases:
-            for peer in arguments.peers:
+            for peer in peers:
                 ours = peer == "frostline"
                 found = frostline(program, case) if ours else other(peer, case, arguments.seconds)
                 if found is None:
