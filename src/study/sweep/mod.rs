@@ -237,10 +237,10 @@ impl FreezePoints<'_> {
         let (val, batch, memory) = (Some(val), self.batch, self.memory);
         let base = Fit::new(graph, train, rule);
         let fit = Fit { val, epochs, batch, learning_rate, seed, memory, ..base };
-        let history = fit.run(store, &mut ())?;
+        let result = fit.run(store, &mut ());
         match interrupt::asked() {
             true => Err(Error::Interrupted("stopped; the runs so far are in the CSV file".into())),
-            false => Ok(history),
+            false => result,
         }
     }
 
