@@ -127,12 +127,13 @@ impl Lowered {
         self.steps.push(step);
     }
 
-    /// Appends another lowering, whose operands `rename` may replace by this one's.
-    pub fn extend(&mut self, other: Lowered, rename: impl Fn(Operand) -> Operand) {
+    /// Appends another lowering, whose operand `from` is `to` here.
+    pub fn extend(&mut self, other: Lowered, from: Operand, to: Operand) {
         let first = self.scratch.len();
         let place = |operand| match operand {
             Operand::Scratch(i) => Operand::Scratch(first + i),
-            other => rename(other),
+            other if other == from => to,
+            other => other,
         };
         self.scratch.extend(other.scratch);
         self.steps.extend(other.steps.into_iter().map(|step| step.renamed(place)));

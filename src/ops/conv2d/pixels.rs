@@ -57,13 +57,9 @@ impl OfPixels {
     fn preprocessed(&self, site: &Site, out: &mut Lowered) -> Operand {
         let image = out.scratch(site.x[0].numel());
         let preprocess = self.preprocess.forward(&Site { y: site.x[0], ..*site });
-        out.extend(preprocess, into(Operand::Y, image));
+        out.extend(preprocess, Operand::Y, image);
         image
     }
-}
-
-fn into(from: Operand, to: Operand) -> impl Fn(Operand) -> Operand {
-    move |operand| if operand == from { to } else { operand }
 }
 
 impl Op for OfPixels {
@@ -114,7 +110,7 @@ impl Op for OfPixels {
         }
         let mut out = Lowered::default();
         let image = self.preprocessed(site, &mut out);
-        out.extend(self.conv.forward(site), into(Operand::X(0), image));
+        out.extend(self.conv.forward(site), Operand::X(0), image);
         out
     }
 
@@ -132,7 +128,7 @@ impl Op for OfPixels {
             return out;
         }
         let image = self.preprocessed(site, &mut out);
-        out.extend(self.conv.backward(site, wants), into(Operand::X(0), image));
+        out.extend(self.conv.backward(site, wants), Operand::X(0), image);
         out
     }
 

@@ -93,9 +93,8 @@ impl Op for Pooled {
         }
         let mut out = Lowered::default();
         let z = out.scratch(conv_site.y.numel()); // f32: rounding would let maxima tie
-        let into = |from, to| move |operand| if operand == from { to } else { operand };
-        out.extend(self.conv.forward(&conv_site), into(Operand::Y, z));
-        out.extend(self.pool.forward(&Site { x: &[conv_site.y], ..*site }), into(Operand::X(0), z));
+        out.extend(self.conv.forward(&conv_site), Operand::Y, z);
+        out.extend(self.pool.forward(&Site { x: &[conv_site.y], ..*site }), Operand::X(0), z);
         out
     }
 
@@ -109,7 +108,7 @@ impl Op for Pooled {
         self.expand(site, wants, d_z, &mut out);
         let mut products = Lowered::default();
         self.conv.product_gradients(&conv_site, wants, &mut products);
-        out.extend(products, |operand| if operand == Operand::DY { d_z } else { operand });
+        out.extend(products, Operand::DY, d_z);
         out
     }
 

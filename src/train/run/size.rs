@@ -50,12 +50,14 @@ impl Size {
         let beside = |part: &Graph| bytes_of_parameters(&graph) - bytes_of_parameters(part);
         let frozen = match &cut {
             None => 0,
-            Some(cut) => of_frozen(run, cut, caps, memory.saturating_sub(beside(&cut.prefix)))?,
+            Some(cut) => {
+                let beside = beside(&cut.prefix);
+                beside + of_frozen(run, cut, caps, memory.saturating_sub(beside))?
+            }
         };
         let trains = cut.as_ref().map_or(&graph, |cut| &cut.rest);
         let (one_pass, step) = of_training(run, trains, caps, memory.saturating_sub(beside(trains)))?;
         let judging = passes::plan_evaluation(&graph, caps, run.precision)?.memory().total();
-        let frozen = frozen + cut.as_ref().map_or(0, |cut| beside(&cut.prefix));
         let device = frozen.max(step + beside(trains)).max(judging);
         Ok(Size { one_pass, device, features: feature_bytes })
     }
