@@ -1,14 +1,14 @@
-// Winograd F(4x4, 3x3), input: V = B^T d B for every tile d of 6x6 pixels, tiles four pixels apart.
+// Winograd, input: V = B^T d B for every tile d of POINTS x POINTS pixels, tiles OUTPUTS pixels apart.
 //
 // x    (n, h, w, c) NHWC, c a multiple of 4; what lies outside counts as zero (padding)
-// out  V[36][tile][c] as the strides say, through the piece `winograd_stack`: texels in the order of gemm's rows
+// out  V[z][tile][c] as the strides say, through the piece `winograd_stack`: texels in the order of gemm's rows
 //      (forward, d_x) or of gemm_tn's columns (d_w), or plain matrices for gemm_tiled.
 //      Tiles from `tiles` up to the end of the last group become zero.
 //
-// One invocation computes one tile of four channels: 36 loads, 36 stores. There is no branch and no
+// One invocation computes one tile of four channels, as many loads as stores. There is no branch and no
 // loop: on llvmpipe both would put every result through a mask.
 // groups as the `lanes` piece in front of this file says
-// Source: Lavin and Gray 2015, section 4.2 and the F(4x4, 3x3) matrices.
+// The transforms of a line are those of the piece `winograd_f4` or `winograd_f2`.
 
 struct P {
     h: u32, w: u32,
@@ -19,7 +19,7 @@ struct P {
     tiles: u32,       // tiles in this chunk
     pad_h: u32, pad_w: u32,
     flipped: u32,     // 1: the tile is rotated by half a turn, as d_x wants it
-    z_stride: u32,    // vec4f from one of the 36 to the next
+    z_stride: u32,    // vec4f from one matrix to the next
     item_high: u32, item_low: u32, // vec4f per 32 tiles, per tile within 32
     quad_high: u32, quad_low: u32, // vec4f per 32 channels, per four within 32
 }
@@ -30,38 +30,20 @@ fn pixel(base: u32, y: i32, x: i32, live: bool) -> vec4f {
     return select(vec4f(), x4(select(0u, i, inside)), inside);
 }
 
-// B^T applied to six values.
-fn transform(v: Six) -> Six {
-    let t1 = v.d - 4.0 * v.b;
-    let t2 = v.e - 4.0 * v.c;
-    let t3 = 2.0 * (v.d - v.b);
-    let t4 = v.e - v.c;
-    return Six(4.0 * v.a - 5.0 * v.c + v.e, t2 + t1, t2 - t1, t4 + t3, t4 - t3, 4.0 * v.b - 5.0 * v.d + v.f);
-}
-
-fn pixel_row(base: u32, y: i32, x: i32, live: bool) -> Six {
+// A line of pixels, transformed along the line.
+fn pixel_row(base: u32, y: i32, x: i32, live: bool) -> Points {
     let s = select(1, -1, p.flipped != 0u);
-    return Six(pixel(base, y, x, live), pixel(base, y, x + s, live), pixel(base, y, x + 2 * s, live),
-               pixel(base, y, x + 3 * s, live), pixel(base, y, x + 4 * s, live), pixel(base, y, x + 5 * s, live));
+    var v = Points(pixel(base, y, x, live), pixel(base, y, x + s, live), pixel(base, y, x + 2 * s, live),
+                   pixel(base, y, x + 3 * s, live), vec4f(), vec4f());
+    if POINTS == 6u {
+        v.e = pixel(base, y, x + 4 * s, live);
+        v.f = pixel(base, y, x + 5 * s, live);
+    }
+    return points_of_pixels(v);
 }
 
-// Row j of B^T.
-struct Weights { a: f32, b: f32, c: f32, d: f32, e: f32, f: f32 }
-fn weights(j: u32) -> Weights {
-    let first = j == 0u;
-    let last = j == 5u;
-    let sign = select(1.0, -1.0, (j & 1u) == 1u);
-    let far = j > 2u;
-    let b = select(sign * select(4.0, 2.0, far), 0.0, first);
-    let c = select(select(-4.0, -1.0, far), -5.0, first);
-    let d = select(-sign * select(1.0, 2.0, far), 0.0, first);
-    return Weights(select(0.0, 4.0, first), select(b, 4.0, last), select(c, 0.0, last),
-                   select(d, -5.0, last), select(1.0, 0.0, last), select(0.0, 1.0, last));
-}
-
-fn combine(k: Weights, v: Six) -> vec4f {
-    return k.a * v.a + k.b * v.b + k.c * v.c + k.d * v.d + k.e * v.e + k.f * v.f;
-}
+// Column z of B^T d B.
+fn column(z: u32, i: u32, v: Points) { put_column(i + z * p.z_stride, points_of_pixels(v)); }
 
 @compute @workgroup_size(LANES)
 fn input_tiles(
@@ -72,22 +54,29 @@ fn input_tiles(
     let own = spot(group, groups, lane, p.c4);
     if beyond(own.item, p.tiles) { return; }
     let tile = tile_at(own.item);
-    let corner = select(0, 5, p.flipped != 0u);
+    let corner = select(0, i32(POINTS) - 1, p.flipped != 0u);
     let s = select(1, -1, p.flipped != 0u);
-    let y = i32(4u * tile.y) - i32(p.pad_h) + corner;
-    let x = i32(4u * tile.x) - i32(p.pad_w) + corner;
+    let y = i32(OUTPUTS * tile.y) - i32(p.pad_h) + corner;
+    let x = i32(OUTPUTS * tile.x) - i32(p.pad_w) + corner;
     let live = own.item < p.tiles && own.quad < p.c4;
     let base = tile.image * p.h * p.w * p.c4 + own.quad;
     let r0 = pixel_row(base, y, x, live);
     let r1 = pixel_row(base, y + s, x, live);
     let r2 = pixel_row(base, y + 2 * s, x, live);
     let r3 = pixel_row(base, y + 3 * s, x, live);
-    let r4 = pixel_row(base, y + 4 * s, x, live);
-    let r5 = pixel_row(base, y + 5 * s, x, live);
+    var r4: Points;
+    var r5: Points;
+    if POINTS == 6u {
+        r4 = pixel_row(base, y + 4 * s, x, live);
+        r5 = pixel_row(base, y + 5 * s, x, live);
+    }
     let i = stack_at(own);
-    for (var j = 0u; j < 6u; j++) {
-        let k = weights(j);
-        let row = Six(combine(k, r0), combine(k, r1), combine(k, r2), combine(k, r3), combine(k, r4), combine(k, r5));
-        put_column(i + j * p.z_stride, transform(row));
+    column(0u, i, Points(r0.a, r1.a, r2.a, r3.a, r4.a, r5.a));
+    column(1u, i, Points(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b));
+    column(2u, i, Points(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c));
+    column(3u, i, Points(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d));
+    if POINTS == 6u {
+        column(4u, i, Points(r0.e, r1.e, r2.e, r3.e, r4.e, r5.e));
+        column(5u, i, Points(r0.f, r1.f, r2.f, r3.f, r4.f, r5.f));
     }
 }

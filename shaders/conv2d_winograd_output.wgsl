@@ -1,12 +1,12 @@
-// Winograd F(4x4, 3x3), output: y = A^T M A, then bias and ReLU, and perhaps the 2x2 max-pool behind them.
+// Winograd, output: y = A^T M A, then bias and ReLU, and perhaps the 2x2 max-pool behind them.
 //
-// x     M[36][tile][c] f32 as gemm wrote it, c a multiple of 4
+// x     M[z][tile][c] f32 as gemm wrote it, c a multiple of 4
 // bias  (c), read where p.bias is 1
 // y     (n, h, w, c) NHWC; or (n, h / 2, w / 2, c), the maxima of 2x2 windows, where the piece `winograd_put_pooled`
 //       stores them
 //
-// One invocation computes one tile (4x4, pooled 2x2) of four channels.
-// groups as the `lanes` piece in front of this file says. Source: Lavin and Gray 2015.
+// One invocation computes one tile of OUTPUTS x OUTPUTS, pooled half of that a side, of four channels.
+// groups as the `lanes` piece in front of this file says; transforms of a line: the piece `winograd_f4` or `winograd_f2`.
 
 struct P {
     h: u32, w: u32,   // of the convolution's output, before pooling
@@ -26,20 +26,16 @@ struct P {
 @group(0) @binding(1) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<y_type>>;
 
-// A^T applied to six values.
-fn transform(m: Six) -> Four {
-    let s1 = m.b + m.c;
-    let d1 = m.b - m.c;
-    let s2 = m.d + m.e;
-    let d2 = m.d - m.e;
-    return Four(m.a + s1 + s2, d1 + 2.0 * d2, s1 + 4.0 * s2, d1 + 8.0 * d2 + m.f);
-}
-
 // Row z of M, transformed along the row.
-fn load_row(first: u32) -> Four {
-    let i = x_at / 4u + first;
+fn load_row(z: u32, first: u32) -> Outputs {
+    let i = x_at / 4u + first + z * POINTS * p.z_stride;
     let s = p.z_stride;
-    return transform(Six(x[i], x[i + s], x[i + 2u * s], x[i + 3u * s], x[i + 4u * s], x[i + 5u * s]));
+    var m = Points(x[i], x[i + s], x[i + 2u * s], x[i + 3u * s], vec4f(), vec4f());
+    if POINTS == 6u {
+        m.e = x[i + 4u * s];
+        m.f = x[i + 5u * s];
+    }
+    return outputs_of_points(m);
 }
 
 // ReLU; unlike max, this lets a NaN through.
@@ -48,9 +44,9 @@ fn keep(v: vec4f) -> vec4f {
     return select(v, least, v < least);
 }
 
-fn finish(column: Six, add: vec4f) -> Four {
-    let v = transform(column);
-    return Four(keep(v.a + add), keep(v.b + add), keep(v.c + add), keep(v.d + add));
+fn finish(column: Points, add: vec4f) -> Outputs {
+    let v = outputs_of_points(column);
+    return Outputs(keep(v.a + add), keep(v.b + add), keep(v.c + add), keep(v.d + add));
 }
 
 @compute @workgroup_size(LANES)
@@ -64,18 +60,25 @@ fn output_tiles(
     if c >= p.c4 || beyond(own.item, p.tiles) { return; }
     let tile = tile_at(own.item);
     let i = own.item * p.tile_stride + c;
-    let s = 6u * p.z_stride;
-    let r0 = load_row(i);
-    let r1 = load_row(i + s);
-    let r2 = load_row(i + 2u * s);
-    let r3 = load_row(i + 3u * s);
-    let r4 = load_row(i + 4u * s);
-    let r5 = load_row(i + 5u * s);
+    let r0 = load_row(0u, i);
+    let r1 = load_row(1u, i);
+    let r2 = load_row(2u, i);
+    let r3 = load_row(3u, i);
+    var r4: Outputs;
+    var r5: Outputs;
+    if POINTS == 6u {
+        r4 = load_row(4u, i);
+        r5 = load_row(5u, i);
+    }
     var add = vec4f();
     if p.bias == 1u { add = bias[bias_at / 4u + c]; }
-    let k0 = finish(Six(r0.a, r1.a, r2.a, r3.a, r4.a, r5.a), add);
-    let k1 = finish(Six(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b), add);
-    let k2 = finish(Six(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c), add);
-    let k3 = finish(Six(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d), add);
-    put_tile(tile.image, tile.y, tile.x, c, k0, k1, k2, k3);
+    let k0 = finish(Points(r0.a, r1.a, r2.a, r3.a, r4.a, r5.a), add);
+    let k1 = finish(Points(r0.b, r1.b, r2.b, r3.b, r4.b, r5.b), add);
+    var k2: Outputs;
+    var k3: Outputs;
+    if OUTPUTS == 4u {
+        k2 = finish(Points(r0.c, r1.c, r2.c, r3.c, r4.c, r5.c), add);
+        k3 = finish(Points(r0.d, r1.d, r2.d, r3.d, r4.d, r5.d), add);
+    }
+    put_tile(tile, c, k0, k1, k2, k3);
 }

@@ -133,16 +133,16 @@ fn sums_over_more_pixels_than_a_software_driver_loops_are_whole() {
 #[test]
 fn winograd_on_tiled_products_works_in_chunks() {
     let case = Case::new(Conv2d { relu: false, ..Conv2d::vgg(4) }, &[&[1, 4, 2400, 4]]);
-    let ladder = trial::ladder(&case, device().caps());
-    let Some((_, rungs)) = ladder.into_iter().find(|(rung, _)| *rung == Rung::Winograd4Tiled) else {
-        return println!("left out: the tiled products do not run on {}", device().info());
-    };
     let mut inputs = case.inputs(5);
     for array in inputs.x.iter_mut().chain([&mut inputs.d_y]) {
         array.data.iter_mut().for_each(|v| *v = v.abs());
     }
-    let found = trial::compare(device(), &case, rungs, &inputs).unwrap();
-    assert!(failures(&case, rungs, &found).is_empty(), "{found:?}");
+    for (rung, rungs) in trial::ladder(&case, device().caps()) {
+        if matches!(rung, Rung::Winograd2Tiled | Rung::Winograd4Tiled) {
+            let found = trial::compare(device(), &case, rungs, &inputs).unwrap();
+            assert!(failures(&case, rungs, &found).is_empty(), "{found:?}");
+        }
+    }
 }
 
 /// The root of the mean square of what rounding to nearest moves is 0.41 of the most: 0.41 for the result alone, 0.58 with

@@ -1,4 +1,4 @@
-// Stores a tile of 4x4 outputs, given by columns; what lies beyond the map is left out.
+// Stores a tile of outputs, given by columns; what lies beyond the map is left out.
 
 fn put(i: u32, v: vec4f) {
     var w = v;
@@ -7,25 +7,31 @@ fn put(i: u32, v: vec4f) {
 }
 
 // Where row or column i of a tile goes.
-fn place(i: u32) -> u32 { return select(i, 3u - i, p.flipped != 0u); }
+fn place(i: u32) -> u32 { return select(i, OUTPUTS - 1u - i, p.flipped != 0u); }
 
 fn put_row(first: u32, left: u32, i: u32, v: vec4f) {
-    if left > i { put(first + i * p.w * p.c4, v); }
+    if left > place(i) { put(first + place(i) * p.w * p.c4, v); }
 }
 
-fn put_column(first: u32, left: u32, v: Four) {
-    put_row(first, left, place(0u), v.a);
-    put_row(first, left, place(1u), v.b);
-    put_row(first, left, place(2u), v.c);
-    put_row(first, left, place(3u), v.d);
+fn put_column(first: u32, right: u32, down: u32, i: u32, v: Outputs) {
+    if right <= place(i) { return; }
+    let top = first + place(i) * p.c4;
+    put_row(top, down, 0u, v.a);
+    put_row(top, down, 1u, v.b);
+    if OUTPUTS == 4u {
+        put_row(top, down, 2u, v.c);
+        put_row(top, down, 3u, v.d);
+    }
 }
 
-fn put_tile(image: u32, tile_y: u32, tile_x: u32, c: u32, k0: Four, k1: Four, k2: Four, k3: Four) {
-    let first = ((image * p.h + 4u * tile_y) * p.w + 4u * tile_x) * p.c4 + c;
-    let down = p.h - 4u * tile_y;
-    let right = p.w - 4u * tile_x;
-    if right > place(0u) { put_column(first + place(0u) * p.c4, down, k0); }
-    if right > place(1u) { put_column(first + place(1u) * p.c4, down, k1); }
-    if right > place(2u) { put_column(first + place(2u) * p.c4, down, k2); }
-    if right > place(3u) { put_column(first + place(3u) * p.c4, down, k3); }
+fn put_tile(tile: Tile, c: u32, k0: Outputs, k1: Outputs, k2: Outputs, k3: Outputs) {
+    let first = ((tile.image * p.h + OUTPUTS * tile.y) * p.w + OUTPUTS * tile.x) * p.c4 + c;
+    let down = p.h - OUTPUTS * tile.y;
+    let right = p.w - OUTPUTS * tile.x;
+    put_column(first, right, down, 0u, k0);
+    put_column(first, right, down, 1u, k1);
+    if OUTPUTS == 4u {
+        put_column(first, right, down, 2u, k2);
+        put_column(first, right, down, 3u, k3);
+    }
 }

@@ -1,16 +1,19 @@
-// 36 transformed matrices of items (tiles, input channels) by channels, each column of a tile's 6x6 points at once.
+// The transformed matrices of items (tiles, input channels) by channels, each column of a tile's points at once.
 
 // Where four channels of an item lie in the first matrix.
 fn stack_at(s: Spot) -> u32 {
     return (s.item >> 5u) * p.item_high + (s.item & 31u) * p.item_low + (s.quad >> 3u) * p.quad_high + (s.quad & 7u) * p.quad_low;
 }
 
-fn put_column(i: u32, v: Six) {
+fn put_column(i: u32, v: Points) {
+    let row = POINTS * p.z_stride;
     put(i, v.a);
-    put(i + 6u * p.z_stride, v.b);
-    put(i + 12u * p.z_stride, v.c);
-    put(i + 18u * p.z_stride, v.d);
-    put(i + 24u * p.z_stride, v.e);
-    put(i + 30u * p.z_stride, v.f);
+    put(i + row, v.b);
+    put(i + 2u * row, v.c);
+    put(i + 3u * row, v.d);
+    if POINTS == 6u {
+        put(i + 4u * row, v.e);
+        put(i + 5u * row, v.f);
+    }
 }
 

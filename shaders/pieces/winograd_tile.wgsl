@@ -1,4 +1,4 @@
-// Where a tile of 4x4 outputs lies: its image, and its row and column among the image's tiles.
+// Where a tile of outputs lies: its image, and its row and column among the image's tiles.
 struct Tile { image: u32, y: u32, x: u32 }
 
 // The tile `item` of this chunk, whose tiles count over the whole batch.

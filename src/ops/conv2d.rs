@@ -1,7 +1,7 @@
 //! conv2d: 2-d cross-correlation with bias and a fused ReLU, forward and backward.
 //!
-//! This file holds what the op *is*: shape rule, parameters, reference. Its rungs lower it: `naive`, `subgroup`, `winograd4`,
-//! `tiled`, `winograd4_tiled`, `coop`. `pooled` is the same op with a max-pool in its store, `pixels` with preprocessing in
+//! This file holds what the op *is*: shape rule, parameters, reference. Its rungs lower it: `naive`, `subgroup`, `tiled`,
+//! `coop`, and Winograd's two sizes on two kinds of products. `pooled` is the same op with a max-pool in its store, `pixels` with preprocessing in
 //! its loads.
 
 mod cases;
@@ -25,7 +25,7 @@ use crate::shape::Shape;
 pub use cases::cases;
 use pixels::OfPixels;
 use pooled::Pooled;
-use winograd::Products;
+use winograd::Method;
 
 /// Maps of no more channels may be an image's pixels, which are f32 whatever the precision: matrix units would round them.
 const PIXEL_CHANNELS: usize = 4;
@@ -101,9 +101,10 @@ impl Conv2d {
                 Rung::Subgroup => subgroup::weight_gradient(self, site, out, &subgroup::from_x),
                 Rung::Tiled => tiled::weight_gradient(self, site, Units::Vector, out),
                 Rung::Coop => tiled::weight_gradient(self, site, Units::Matrix, out),
-                Rung::Winograd4 => winograd::weight_gradient(self, site, Products::Subgroup, out),
-                Rung::Winograd4Tiled => winograd::weight_gradient(self, site, Products::Tiled, out),
-                _ => naive::weight_gradient(self, site, out),
+                rung => match Method::of(rung, site) {
+                    Some(method) => winograd::weight_gradient(self, &method, out),
+                    None => naive::weight_gradient(self, site, out),
+                },
             }
         }
         if wants.d_x[0] {
@@ -111,9 +112,10 @@ impl Conv2d {
                 Rung::Subgroup => subgroup::input_gradient(self, site, out),
                 Rung::Tiled => tiled::input_gradient(self, site, Units::Vector, out),
                 Rung::Coop => tiled::input_gradient(self, site, Units::Matrix, out),
-                Rung::Winograd4 => winograd::input_gradient(self, site, Products::Subgroup, out),
-                Rung::Winograd4Tiled => winograd::input_gradient(self, site, Products::Tiled, out),
-                _ => out.push(naive::input_gradient(self, site)),
+                rung => match Method::of(rung, site) {
+                    Some(method) => winograd::input_gradient(self, &method, out),
+                    None => out.push(naive::input_gradient(self, site)),
+                },
             }
         }
     }
@@ -196,7 +198,9 @@ impl Op for Conv2d {
         if gemm::runs(site) {
             fast.extend(subgroup::applies(&g).then_some(Rung::Subgroup));
             if winograd::applies(&g) {
-                fast.insert(if winograd::pays(&g, part) { 0 } else { fast.len() }, Rung::Winograd4);
+                fast.extend([Rung::Winograd2, Rung::Winograd4]);
+                let best = winograd::best(&g, part);
+                fast.sort_by_key(|&rung| Some(rung) != best);
             }
         }
         let mut ladder = gemm::ladder(fast, site);
@@ -204,7 +208,7 @@ impl Op for Conv2d {
         if let Some(tiled) = ladder.iter().position(|&rung| rung == Rung::Tiled)
             && winograd::applies(&g)
         {
-            ladder.insert(tiled + 1, Rung::Winograd4Tiled);
+            ladder.splice(tiled + 1..=tiled, [Rung::Winograd2Tiled, Rung::Winograd4Tiled]);
         }
         if part != Part::DX && g.ci <= PIXEL_CHANNELS {
             ladder.retain(|&rung| rung != Rung::Coop);
@@ -217,9 +221,10 @@ impl Op for Conv2d {
             Rung::Subgroup => subgroup::forward(self, site, &subgroup::from_x),
             Rung::Tiled => tiled::forward(self, site, Units::Vector),
             Rung::Coop => tiled::forward(self, site, Units::Matrix),
-            Rung::Winograd4 => winograd::forward(self, site, Products::Subgroup),
-            Rung::Winograd4Tiled => winograd::forward(self, site, Products::Tiled),
-            _ => naive::forward(self, site).into(),
+            rung => match Method::of(rung, site) {
+                Some(method) => winograd::forward(self, &method),
+                None => naive::forward(self, site).into(),
+            },
         }
     }
 

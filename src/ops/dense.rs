@@ -1,9 +1,10 @@
 //! dense: a fully connected layer with bias and a fused ReLU, forward and backward.
 //!
-//! This file holds what the op *is*; its rungs lower it: `naive`, `subgroup`,
+//! This file holds what the op *is*; its rungs lower it: `naive`, `subgroup`, `packed`,
 //! `tiled`, `coop`.
 
 mod naive;
+mod packed;
 mod subgroup;
 mod tiled;
 
@@ -71,14 +72,19 @@ impl Op for Dense {
         x[0].numel() * self.units as u64
     }
 
-    fn rungs(&self, _part: Part, site: &Site) -> Vec<Rung> {
-        let fast = gemm::runs(site).then_some(Rung::Subgroup);
-        gemm::ladder(fast.into_iter().collect(), site)
+    fn rungs(&self, part: Part, site: &Site) -> Vec<Rung> {
+        let fast: &[Rung] = match part {
+            _ if !gemm::runs(site) => &[],
+            Part::DW => &[Rung::Subgroup],
+            _ => &[Rung::Subgroup, Rung::Packed],
+        };
+        gemm::ladder(fast.to_vec(), site)
     }
 
     fn forward(&self, site: &Site) -> Lowered {
         match site.rungs.forward {
             Rung::Subgroup => subgroup::forward(self, site),
+            Rung::Packed => packed::forward(self, site),
             Rung::Tiled => tiled::forward(self, site, Units::Vector),
             Rung::Coop => tiled::forward(self, site, Units::Matrix),
             _ => naive::forward(self, site),
@@ -99,6 +105,7 @@ impl Op for Dense {
         if wants.d_x[0] {
             match site.rungs.d_x {
                 Rung::Subgroup => subgroup::input_gradient(self, site, &mut out),
+                Rung::Packed => packed::input_gradient(site, &mut out),
                 Rung::Tiled => tiled::input_gradient(self, site, Units::Vector, &mut out),
                 Rung::Coop => tiled::input_gradient(self, site, Units::Matrix, &mut out),
                 _ => naive::input_gradient(self, site, &mut out),

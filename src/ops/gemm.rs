@@ -38,11 +38,11 @@ pub fn runs(site: &Site) -> bool {
 pub fn unmet(rung: Rung, caps: &Caps) -> Option<&'static str> {
     let (has, what) = match rung {
         Rung::Naive => return None,
-        Rung::Subgroup | Rung::Winograd4 => (
+        Rung::Subgroup | Rung::Packed | Rung::Winograd2 | Rung::Winograd4 => (
             caps.exact_lanes() == Some(LANES) && caps.max_texture >= 4096,
             "subgroups of exactly 8 lanes and textures of 4096 texels a side",
         ),
-        Rung::Tiled | Rung::Winograd4Tiled => {
+        Rung::Tiled | Rung::Winograd2Tiled | Rung::Winograd4Tiled => {
             (tiled::fits(caps), "workgroups of 256 invocations with 16 KiB of shared memory")
         }
         Rung::Coop => (
@@ -124,8 +124,17 @@ pub struct Packed {
     pub texels: Operand,
     /// Texels from one matrix of a batch to the next.
     pub batch: usize,
-    /// Operand b lies transposed, (n,k) packed by columns; texels of one of its panels.
-    pub along_k: Option<usize>,
+    /// Texels of a panel.
+    pub panel: usize,
+    /// Operand b lies transposed, (n,k) packed by columns.
+    pub along_k: bool,
+}
+
+impl Packed {
+    /// Operand b, packed by columns, the other way round.
+    pub fn transposed(self) -> Packed {
+        Packed { along_k: !self.along_k, ..self }
+    }
 }
 
 /// y (m,n) = a (m,k) b (k,n), `batch` times.
@@ -230,7 +239,7 @@ fn kernel(rows: usize, columns_first: bool, b: &Packed) -> Kernel {
     Kernel::new("gemm", include_str!("../../shaders/gemm.wgsl"), "product")
         .with("ROWS", rows as u32)
         .with("N_FIRST", u32::from(columns_first))
-        .with("B_ALONG_K", u32::from(b.along_k.is_some()))
+        .with("B_ALONG_K", u32::from(b.along_k))
         .piece(pieces::TEXEL)
         .piece(pieces::GEMM_ROWS)
         .piece(pieces::GEMM_STRIP)
@@ -253,7 +262,7 @@ fn multiply(
     }
     out.push(
         bind_target(step, y, &end)
-            .sizes(&[m, n, k.div_ceil(4), y.row, y.offset, y.batch, b.along_k.unwrap_or(0), a.batch, b.batch])
+            .sizes(&[m, n, k.div_ceil(4), y.row, y.offset, y.batch, b.panel, a.batch, b.batch])
             .sizes(&[usize::from(end.bias.is_some())])
             .word(end.floor())
             .word(end.accumulate)

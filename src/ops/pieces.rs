@@ -54,9 +54,11 @@ piece!("`put`: a vec4f into a buffer.", OUT_WORDS, "out_words");
 piece!("`spot`: eight lanes, 32 channels of one item.", LANES_ON_CHANNELS, "lanes_on_channels");
 piece!("`spot`: eight lanes, four channels of eight items.", LANES_ON_ITEMS, "lanes_on_items");
 piece!("`spot`: items and channels one behind the other, for GPUs.", LANES_FLAT, "lanes_flat");
-piece!("`stack_at`, `put_column`: 36 transformed matrices.", WINOGRAD_STACK, "winograd_stack");
-piece!("`Six`, `Four`, `Three`: rows of Winograd tiles.", WINOGRAD_SIX, "winograd_six");
-piece!("`put_tile`: stores 4x4 outputs.", WINOGRAD_PUT, "winograd_put");
+piece!("`stack_at`, `put_column`: the transformed matrices.", WINOGRAD_STACK, "winograd_stack");
+piece!("`Points`, `Outputs`, `Taps`: lines of Winograd tiles.", WINOGRAD_LINE, "winograd_line");
+piece!("The transforms of F(4x4, 3x3) along a line.", WINOGRAD_F4, "winograd_f4");
+piece!("The transforms of F(2x2, 3x3) along a line.", WINOGRAD_F2, "winograd_f2");
+piece!("`put_tile`: stores a tile of outputs.", WINOGRAD_PUT, "winograd_put");
 piece!(
     "`put_tile`: stores the maxima of 2x2 windows, and their positions.",
     WINOGRAD_PUT_POOLED,

@@ -10,10 +10,16 @@ pub enum Rung {
     Naive,
     /// One subgroup per workgroup, broadcast by shuffle, a large register tile: the form for software drivers.
     Subgroup,
+    /// The same for products of many rows, where packing the weight pays.
+    Packed,
+    /// Winograd's F(2x2, 3x3) on the subgroup's products: four ninths of the multiplications.
+    Winograd2,
     /// Winograd's F(4x4, 3x3) on the subgroup's products: a quarter of the multiplications.
     Winograd4,
     /// Shared-memory tiles and register tiles: the form for GPUs.
     Tiled,
+    /// Winograd's F(2x2, 3x3) on the tiled products.
+    Winograd2Tiled,
     /// Winograd's F(4x4, 3x3) on the tiled products.
     Winograd4Tiled,
     /// Shared-memory tiles of f16 on matrix units, for half precision.
@@ -21,15 +27,27 @@ pub enum Rung {
 }
 
 impl Rung {
-    pub const ALL: [Rung; 6] =
-        [Rung::Naive, Rung::Subgroup, Rung::Winograd4, Rung::Tiled, Rung::Winograd4Tiled, Rung::Coop];
+    pub const ALL: [Rung; 9] = [
+        Rung::Naive,
+        Rung::Subgroup,
+        Rung::Packed,
+        Rung::Winograd2,
+        Rung::Winograd4,
+        Rung::Tiled,
+        Rung::Winograd2Tiled,
+        Rung::Winograd4Tiled,
+        Rung::Coop,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Rung::Naive => "naive",
             Rung::Subgroup => "subgroup",
+            Rung::Packed => "packed",
+            Rung::Winograd2 => "winograd2",
             Rung::Winograd4 => "winograd4",
             Rung::Tiled => "tiled",
+            Rung::Winograd2Tiled => "winograd2_tiled",
             Rung::Winograd4Tiled => "winograd4_tiled",
             Rung::Coop => "coop",
         }

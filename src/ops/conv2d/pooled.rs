@@ -6,7 +6,7 @@
 
 use crate::gpu::Kernel;
 use crate::ops::conv2d::Conv2d;
-use crate::ops::conv2d::winograd::{self, Products};
+use crate::ops::conv2d::winograd::{self, Method};
 use crate::ops::fused::BiasSums;
 use crate::ops::{
     Array, Dtype, Given, Gradients, Lowered, MaxPool2d, Op, Operand, ParamSpec, Part, Rung, Site, Step,
@@ -86,10 +86,8 @@ impl Op for Pooled {
 
     fn forward(&self, site: &Site) -> Lowered {
         let conv_site = self.conv_site(site);
-        match site.rungs.forward {
-            Rung::Winograd4 => return winograd::forward_pooled(&self.conv, &conv_site, Products::Subgroup),
-            Rung::Winograd4Tiled => return winograd::forward_pooled(&self.conv, &conv_site, Products::Tiled),
-            _ => {}
+        if let Some(method) = Method::of(site.rungs.forward, &conv_site) {
+            return winograd::forward_pooled(&self.conv, &method);
         }
         let mut out = Lowered::default();
         let z = out.scratch(conv_site.y.numel()); // f32: rounding would let maxima tie

@@ -87,5 +87,5 @@ fn pack(
             .sizes(&[walk.u_stride, walk.v_len, walk.v_stride, depth, panels, walk.offset])
             .groups([(panels * width / 8) as u32, depth.div_ceil(RUN) as u32, 1]),
     );
-    Packed { texels, batch, along_k: None }
+    Packed { texels, batch, panel: depth * width, along_k: false }
 }

@@ -5,7 +5,7 @@ use crate::ops::Site;
 /// Groups along one dimension that every adapter has, and with them tiles of a chunk.
 const MOST_TILES: usize = 65_535 / 32 * 32;
 
-/// Tiles of 4x4 outputs: rows and columns of one image, and all of them.
+/// Tiles of outputs: rows and columns of one image, and all of them.
 pub struct Tiles {
     pub rows: usize,
     pub columns: usize,
@@ -21,8 +21,9 @@ pub struct Chunks {
 }
 
 impl Tiles {
-    pub fn new(n: usize, [h, w]: [usize; 2]) -> Tiles {
-        let (rows, columns) = (h.div_ceil(4), w.div_ceil(4));
+    /// Of `outputs` by `outputs`.
+    pub fn new(outputs: usize, n: usize, [h, w]: [usize; 2]) -> Tiles {
+        let (rows, columns) = (h.div_ceil(outputs), w.div_ceil(outputs));
         Tiles { rows, columns, all: n * rows * columns }
     }
 

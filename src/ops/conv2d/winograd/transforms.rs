@@ -38,7 +38,8 @@ impl Method<'_> {
     ) -> Step {
         let [h, w, c] = input.size;
         let source = include_str!("../../../../shaders/conv2d_winograd_input.wgsl");
-        let kernel = kernel("conv2d_winograd_input", source, "input_tiles")
+        let kernel = self
+            .kernel("conv2d_winograd_input", source, "input_tiles")
             .piece(pieces::X4_MAP)
             .piece(pieces::WINOGRAD_TILE);
         let (lanes, margin) = if part == Part::DW { (Lanes::Channels, 4) } else { (Lanes::Items, 8) };
@@ -60,7 +61,7 @@ impl Method<'_> {
         d_m: &Stack,
     ) -> Step {
         let source = include_str!("../../../../shaders/conv2d_winograd_output_gradient.wgsl");
-        let kernel = kernel("conv2d_winograd_output_gradient", source, "output_gradient_tiles");
+        let kernel = self.kernel("conv2d_winograd_output_gradient", source, "output_gradient_tiles");
         let (kernel, groups) = self.spread(
             kernel.piece(pieces::X4_MAP).piece(pieces::WINOGRAD_TILE),
             Lanes::Channels,
@@ -76,7 +77,7 @@ impl Method<'_> {
     /// U = G w Gᵀ.
     pub fn weights(&self, [ci, co]: [usize; 2], u: &Stack) -> Step {
         let source = include_str!("../../../../shaders/conv2d_winograd_weight.wgsl");
-        let kernel = kernel("conv2d_winograd_weight", source, "weight_tiles").piece(pieces::X4_MAP);
+        let kernel = self.kernel("conv2d_winograd_weight", source, "weight_tiles").piece(pieces::X4_MAP);
         let (kernel, groups) = self.spread(kernel, Lanes::Channels, [ci, 1], co);
         u.bind(Step::new(self.writes(kernel), Part::Forward).read("x", Operand::Param(0)))
             .sizes(&[ci, co / 4])
@@ -99,8 +100,10 @@ impl Method<'_> {
             Store::Map => pieces::WINOGRAD_PUT,
             Store::Pooled => pieces::WINOGRAD_PUT_POOLED,
         };
-        let kernel =
-            kernel("conv2d_winograd_output", source, "output_tiles").piece(pieces::WINOGRAD_TILE).piece(put);
+        let kernel = self
+            .kernel("conv2d_winograd_output", source, "output_tiles")
+            .piece(pieces::WINOGRAD_TILE)
+            .piece(put);
         let (kernel, groups) = self.spread(kernel, Lanes::Channels, [count, 1], c);
         // Without a bias any readable tensor stands in.
         let bias = end.bias.unwrap_or(m.operand);
@@ -124,7 +127,7 @@ impl Method<'_> {
     pub fn weight_gradient(&self, [ci, co]: [usize; 2], d_u: &Target) -> Step {
         let d_w = Operand::DParam(0);
         let source = include_str!("../../../../shaders/conv2d_winograd_weight_gradient.wgsl");
-        let kernel = kernel("conv2d_winograd_weight_gradient", source, "weight_gradient");
+        let kernel = self.kernel("conv2d_winograd_weight_gradient", source, "weight_gradient");
         let (kernel, groups) = self.spread(kernel, Lanes::Channels, [ci, 1], co);
         Step::new(kernel, Part::DW)
             .read("x", d_u.operand)
@@ -133,8 +136,9 @@ impl Method<'_> {
             .word(Word::Accumulate(d_w))
             .groups(groups)
     }
-}
 
-fn kernel(file: &'static str, source: &'static str, entry: &'static str) -> Kernel {
-    Kernel::new(file, source, entry).piece(pieces::WINOGRAD_SIX)
+    fn kernel(&self, file: &'static str, source: &'static str, entry: &'static str) -> Kernel {
+        let transforms = if self.outputs == 2 { pieces::WINOGRAD_F2 } else { pieces::WINOGRAD_F4 };
+        Kernel::new(file, source, entry).piece(pieces::WINOGRAD_LINE).piece(transforms)
+    }
 }
