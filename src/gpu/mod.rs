@@ -8,6 +8,7 @@ pub mod device;
 mod disk;
 pub mod dtype;
 pub mod edit;
+mod failure;
 pub mod kernel;
 pub mod launch;
 pub mod matrix;

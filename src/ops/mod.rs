@@ -32,6 +32,7 @@ pub mod score;
 pub mod softmax_cross_entropy;
 pub mod step;
 pub mod trial;
+pub mod word;
 
 use std::any::Any;
 use std::fmt;
@@ -57,7 +58,8 @@ pub use reference::{Array, Given, Gradients};
 pub use rung::{Rung, Rungs};
 pub use score::Score;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
-pub use step::{Access, Live, Now, Operand, Part, Step, Word};
+pub use step::{Access, Operand, Part, Step};
+pub use word::{Live, Now, Word};
 
 /// A parameter that an op asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]
