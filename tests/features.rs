@@ -200,5 +200,5 @@ fn what_is_no_file_of_features_is_refused() {
         "validates":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#;
     let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat();
     std::fs::write(&path, bytes).unwrap();
-    assert!(refused(&path).contains("damaged"));
+    assert!(refused(&path).contains("corrupt safetensors header"));
 }
