@@ -46,8 +46,12 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
     train(&[]).assert().success().stderr(contains("block2_pool").or(contains("global_average_pooling2d")));
     let (best, image) = (run.join("best.safetensors"), folder.path().join("data/ant/000.png"));
     frostline(&["predict"]).arg(&best).arg(&image).assert().success().stdout(contains("ant"));
+    let otherwise = ["--model", "vgg16", "--input", "64", "--resize", "nearest", "--overwrite"];
+    let refused =
+        contains("--model, --input, --resize: these features are of vgg11 at 32x32 up to block2_pool");
+    train(&otherwise).assert().failure().stderr(refused.and(contains("frostline features")));
     train(&["--freeze", "none", "--overwrite"]).assert().failure().stderr(contains("--freeze all"));
-    let few = ["--overwrite", "--limit-images", "3", "--balance", "--precision", "f16"];
+    let few = ["--overwrite", "--limit-images", "3", "--balance", "--precision", "f16", "--input", "32"];
     let said = contains("3 images to train on, 2 to validate")
         .and(contains("features were made in f32 and the head trains in f16"));
     train(&few).assert().success().stderr(said);

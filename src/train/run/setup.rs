@@ -79,13 +79,16 @@ pub fn progress(run: &Run, store: &mut Store) -> Result<Progress> {
     Ok(progress)
 }
 
-/// Loaders of the training images and, where there are any, of those that validate.
+/// Loaders of the training images and, where there are any, of those that validate. Together they keep as many decoded
+/// images as one alone would, so that a run's memory does not depend on how many there are.
 ///
 /// # Errors
 /// A batch of zero, or an input size that cannot be.
 pub fn loaders(run: &Run, data: &Dataset) -> Result<Vec<Arc<Loader>>> {
+    let images = data.train.len() + data.val.len();
     let load = |split: &Split| -> Result<Arc<Loader>> {
         let mut options = Options::square(run.architecture.input[0] as u32, run.batch);
+        options.cache_bytes = options.cache_bytes * split.len() as u64 / images as u64;
         options.strict = run.data.strict;
         options.decode.filter = run.data.resize;
         Ok(Arc::new(Loader::new(split.clone(), options)?))
