@@ -23,11 +23,9 @@ const SIDE: u32 = 32;
 const CLASSES: [&str; 3] = ["ant", "bee", "dragonfly"];
 
 fn architecture() -> Architecture {
-    let mut layers = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
-    let base = layers.len();
-    layers.extend(Head { pool: Pool::Avg, classes: CLASSES.len(), ..Head::default() }.layers().unwrap());
-    let (model, preprocessing) = ("vgg11".to_owned(), Preprocessing::Caffe);
-    Architecture { model, input: [SIDE as usize; 2], preprocessing, layers, base }
+    let head = Head { pool: Pool::Avg, classes: CLASSES.len(), ..Head::default() }.layers().unwrap();
+    let base = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
+    Architecture::stack("vgg11", base, SIDE as usize, Preprocessing::Caffe, head)
 }
 
 fn store(network: &Network, seed: u64) -> Store {
