@@ -65,6 +65,12 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
         .assert()
         .success();
 
+    let h5 = folder.path().join("f.h5");
+    features("block2_pool", &h5).assert().success();
+    let mut on_h5 = frostline(&["train"]);
+    on_h5.arg(&h5).args(["--epochs", "1", "--out"]).arg(folder.path().join("on_h5"));
+    on_h5.assert().success().stderr(contains("8 images to train on, 2 to validate"));
+
     features("block2_pol", &out).assert().failure().stderr(contains("did you mean 'block2_pool'"));
     features("block2_pool", &folder.path().join("f.csv")).assert().failure().stderr(contains(".npz"));
 }

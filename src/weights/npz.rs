@@ -49,6 +49,18 @@ impl Npz {
     }
 }
 
+/// The byte of the file at which the values of the array `name` begin, and what they are, where they lie there row-major and
+/// with the lowest byte of each first.
+///
+/// # Errors
+/// The array is corrupt.
+pub(super) fn in_place(path: &Path, zip: &mut Zipped, name: &str) -> Result<Option<(u64, Entry)>> {
+    let Some(member) = zip.find(&format!("{name}.npy")) else { return Ok(None) };
+    let (entry, array) = describe(path, zip, name, member)?;
+    let place = zip.in_place(member)?.filter(|_| !array.big_endian && !array.fortran);
+    Ok(place.map(|(start, _)| (start + array.header_bytes, entry)))
+}
+
 fn refusal(names: &[String]) -> &'static str {
     if names.iter().any(|n| n.ends_with("data.pkl")) {
         "is a PyTorch archive (a pickle); load it in PyTorch and save it with safetensors.torch.save_file"

@@ -65,6 +65,14 @@ impl Tensor {
         }
     }
 
+    /// The byte of the window at which its values begin, where they lie in one piece, the lowest byte of each first.
+    pub(in crate::weights) fn in_place(&self) -> Option<u64> {
+        match self.stored {
+            Stored::At(offset) if !self.big_endian => Some(offset),
+            _ => None,
+        }
+    }
+
     /// All values, row-major.
     ///
     /// # Errors

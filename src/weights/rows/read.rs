@@ -1,20 +1,22 @@
-//! Rows of a safetensors file, read where they lie.
+//! Rows of a file, read where they lie.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
-use super::{ABOUT, CLASSES, Label};
+use super::Label;
+use super::table::{Place, Table, bad};
 use crate::error::{Error, Result};
-use crate::weights::Source;
-use crate::weights::safetensors::Safetensors;
 
 /// An open table of rows.
 pub struct Reader {
-    file: Mutex<Safetensors>,
-    /// The place of the features among the file's tensors.
-    features: usize,
+    path: PathBuf,
+    file: Mutex<File>,
+    /// Where the first row begins.
+    start: u64,
     /// Shape of one row.
     pub row: Vec<usize>,
     pub labels: Vec<Label>,
@@ -25,30 +27,34 @@ pub struct Reader {
 
 impl Reader {
     /// # Errors
-    /// No safetensors file of rows, or a damaged one.
+    /// No file of rows, or a damaged one.
     pub fn open(path: &Path) -> Result<Reader> {
-        let bad = |what: &str| Error::weights(path, format!("{what}; write it with 'frostline features'"));
-        let mut file = Safetensors::open(path)?;
-        let about = file.metadata().get(ABOUT).ok_or_else(|| bad("is no file of features"))?;
-        let about = serde_json::from_str(about).map_err(|_| bad("has a description that cannot be read"))?;
-        let classes = file.metadata().get(CLASSES).and_then(|text| serde_json::from_str(text).ok());
-        let classes: Vec<String> = classes.ok_or_else(|| bad("does not name its classes"))?;
-        let place = |name: &str| file.entries().iter().position(|entry| entry.name == name);
-        let places = [place("features"), place("labels"), place("validates")];
-        let [Some(features), Some(ids), Some(validates)] = places else { return Err(bad("is damaged")) };
-        let row = match file.entries()[features].shape.split_first() {
-            Some((n, row)) if [ids, validates].iter().all(|&i| file.entries()[i].shape == [*n]) => {
-                row.to_vec()
-            }
-            _ => return Err(bad("is damaged")),
-        };
-        let (ids, validates) = (file.read(ids)?, file.read(validates)?);
-        if ids.iter().any(|&id| !(0.0..classes.len() as f32).contains(&id)) {
-            return Err(bad("has labels that name no class"));
+        let Table { features, labels, validates, classes, about } = Table::of(path)?;
+        let (n, row) = features.shape.split_first().ok_or_else(|| bad(path, "is damaged"))?;
+        if [&labels.shape, &validates.shape].iter().any(|shape| shape[..] != [*n]) {
+            return Err(bad(path, "is damaged"));
         }
-        let label = |(&id, &v): (&f32, &f32)| Label { class: id as u32, validates: v != 0.0 };
-        let labels = ids.iter().zip(&validates).map(label).collect();
-        Ok(Reader { file: Mutex::new(file), features, row, labels, classes, about })
+        let mut file = File::open(path).map_err(Error::io("open", path))?;
+        let mut column = |place: &Place| -> Result<Vec<i64>> {
+            let mut values = vec![0i64; *n];
+            file.seek(SeekFrom::Start(place.start)).map_err(Error::io("read", path))?;
+            file.read_exact(bytemuck::cast_slice_mut(&mut values)).map_err(Error::io("read", path))?;
+            Ok(values)
+        };
+        let (ids, validates) = (column(&labels)?, column(&validates)?);
+        if ids.iter().any(|&id| id < 0 || id >= classes.len() as i64) {
+            return Err(bad(path, "has labels that name no class"));
+        }
+        let label = |(&id, &v): (&i64, &i64)| Label { class: id as u32, validates: v != 0 };
+        Ok(Reader {
+            path: path.to_path_buf(),
+            start: features.start,
+            row: row.to_vec(),
+            labels: ids.iter().zip(&validates).map(label).collect(),
+            classes,
+            about,
+            file: Mutex::new(file),
+        })
     }
 
     /// Numbers of one row.
@@ -61,7 +67,9 @@ impl Reader {
     /// # Errors
     /// The file has become shorter or cannot be read.
     pub fn read(&self, index: usize, out: &mut [f32]) -> Result<()> {
+        let at = self.start + index as u64 * self.width() as u64 * 4;
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.read_part(self.features, index * self.width(), out)
+        file.seek(SeekFrom::Start(at)).map_err(Error::io("read", &self.path))?;
+        file.read_exact(bytemuck::cast_slice_mut(out)).map_err(Error::io("read", &self.path))
     }
 }
