@@ -5,7 +5,7 @@ mod data_support;
 
 use std::process::Stdio;
 
-use cli_support::{frostline, program, two_classes};
+use cli_support::{frostline, training, two_classes};
 use data_support::fill;
 use frostline::train::Samples;
 use frostline::train::features::file::FeatureFile;
@@ -84,21 +84,9 @@ fn two_processes_fill_one_cache_at_a_time() {
     let folder = two_classes(["cold", "warm"], (12, 6));
     let cache = folder.path().join("cache");
     let train = |name: &str| {
-        let mut command = program();
-        command.env("FROSTLINE_CACHE", &cache).arg("train").arg(folder.path());
-        command.args([
-            "--model",
-            "vgg11",
-            "--weights",
-            "none",
-            "--input",
-            "32",
-            "--pool",
-            "avg",
-            "--epochs",
-            "3",
-        ]);
-        command.arg("--out").arg(folder.path().join(name)).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut command = training(folder.path(), &folder.path().join(name));
+        command.args(["--epochs", "3"]).env("FROSTLINE_CACHE", &cache);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         command
     };
     let both = ["first", "second"].map(|name| train(name).spawn().unwrap());

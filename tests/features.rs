@@ -23,11 +23,9 @@ const SIDE: u32 = 32;
 const CLASSES: [&str; 3] = ["ant", "bee", "dragonfly"];
 
 fn architecture() -> Architecture {
-    let mut layers = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
-    let base = layers.len();
-    layers.extend(Head { pool: Pool::Avg, classes: CLASSES.len(), ..Head::default() }.layers().unwrap());
-    let (model, preprocessing) = ("vgg11".to_owned(), Preprocessing::Caffe);
-    Architecture { model, input: [SIDE as usize; 2], preprocessing, layers, base }
+    let head = Head { pool: Pool::Avg, classes: CLASSES.len(), ..Head::default() }.layers().unwrap();
+    let base = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
+    Architecture::stack("vgg11", base, SIDE as usize, Preprocessing::Caffe, head)
 }
 
 fn store(network: &Network, seed: u64) -> Store {
@@ -218,5 +216,5 @@ fn what_is_no_file_of_features_is_refused() {
         "validates":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#;
     let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat();
     std::fs::write(&path, bytes).unwrap();
-    assert!(refused(&path).contains("damaged"));
+    assert!(refused(&path).contains("corrupt safetensors header"));
 }

@@ -29,13 +29,11 @@ fn rule() -> RuleRef {
 
 /// VGG11 with narrow blocks and a head with dropout.
 fn narrow(freeze: &Freeze) -> Graph {
-    let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
-    let base = layers.len();
+    let base = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let head =
         Head { pool: Pool::Flatten, hidden: vec![300], dropout: 0.5, classes: CLASSES, ..Head::default() };
-    layers.extend(head.layers().unwrap());
-    let (input, preprocessing) = ([SIDE; 2], Preprocessing::Rescale);
-    let architecture = Architecture { model: "vgg11".into(), input, preprocessing, layers, base };
+    let architecture =
+        Architecture::stack("vgg11", base, SIDE, Preprocessing::Rescale, head.layers().unwrap());
     Network::new(architecture, freeze, 0.0).unwrap().graph
 }
 

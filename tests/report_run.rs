@@ -8,12 +8,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use cli_support::{program, two_classes};
+use cli_support::{program, training, two_classes};
 
 fn train(data: &Path, out: &Path, options: &[&str]) -> Command {
-    let mut command = program();
-    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
-    command.args(["--pool", "avg", "--batch", "4", "--quiet", "--out"]).arg(out).args(options);
+    let mut command = training(data, out);
+    command.arg("--quiet").args(options);
     command
 }
 

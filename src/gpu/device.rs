@@ -12,7 +12,7 @@ use crate::gpu::caps::{Caps, Class};
 use crate::gpu::disk::Disk;
 use crate::gpu::failure::{Cause, Failure};
 use crate::gpu::kernel::Kernel;
-use crate::gpu::pipeline::{Build, Cache, Pipeline, Slot};
+use crate::gpu::pipeline::{Build, Cache, Compiler, Pipeline, Slot};
 use crate::gpu::upload::Ring;
 
 /// A device with all of its adapter's limits, and everything that was compiled on it.
@@ -174,7 +174,8 @@ impl Device {
     pub fn pipeline(&self, kernel: &Kernel, slots: &[Slot], build: Build) -> Result<Arc<Pipeline>> {
         let immediates = self.caps().immediates.min(128);
         let disk = self.disk.as_ref().map(|disk| &disk.raw);
-        self.pipelines.get(&self.raw, immediates, kernel, slots, build, disk)
+        let compiler = Compiler { device: &self.raw, immediates, disk };
+        self.pipelines.get(&compiler, kernel, slots, build)
     }
 
     /// Waits for everything submitted so far.

@@ -100,6 +100,7 @@ pub fn by_md5(md5: &str) -> Option<Known> {
 }
 
 /// The official file at `path`. All of them are legacy weights: a file of another `format` is not read once more.
+///
 /// # Errors
 /// The file cannot be read.
 pub fn official(path: &Path, format: Format) -> Result<Option<Known>> {
@@ -110,6 +111,7 @@ pub fn official(path: &Path, format: Format) -> Result<Option<Known>> {
 }
 
 /// The MD5 of a file, as 32 hexadecimal digits.
+///
 /// # Errors
 /// The file cannot be read.
 pub fn md5_of(path: &Path) -> Result<String> {

@@ -1,7 +1,6 @@
 //! Where a file keeps its arrays, in each of the formats.
 
 use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use serde_json::Value;
@@ -9,12 +8,10 @@ use serde_json::Value;
 use super::{ABOUT, CLASSES, Format, WORDS};
 use crate::error::{Error, Result};
 use crate::weights::hdf5::Hdf5;
+use crate::weights::safetensors::Safetensors;
 use crate::weights::window::Window;
 use crate::weights::zipped::Zipped;
-use crate::weights::{Dtype, npz};
-
-/// Headers are some hundred bytes and the names of the classes.
-const LARGEST_HEADER: u64 = 64 << 20;
+use crate::weights::{Dtype, Source, npz};
 
 /// What a file of rows holds.
 pub(super) struct Table {
@@ -28,10 +25,9 @@ pub(super) struct Table {
     pub about: Value,
 }
 
-/// Where an array lies in the file, in one piece and with the lowest byte of each number first.
+/// Where an array lies in the file: all of it, in one piece, and with the lowest byte of each number first.
 pub(super) struct Place {
     pub start: u64,
-    pub bytes: u64,
     pub shape: Vec<usize>,
 }
 
@@ -76,33 +72,15 @@ fn description(path: &Path, text: &str) -> Result<Value> {
 }
 
 fn safetensors(path: &Path) -> Result<Table> {
-    let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let total = file.metadata().map_err(Error::io("read", path))?.len();
-    let mut size = [0; 8];
-    file.read_exact(&mut size).map_err(Error::io("read", path))?;
-    let size = u64::from_le_bytes(size);
-    if size > LARGEST_HEADER.min(total.saturating_sub(8)) {
-        return Err(bad(path, "is no safetensors file"));
-    }
-    let mut header = vec![0; size as usize];
-    file.read_exact(&mut header).map_err(Error::io("read", path))?;
-    let header: Value = serde_json::from_slice(&header).map_err(|_| bad(path, "is no safetensors file"))?;
-    let text = |key: &str| header.get("__metadata__")?.get(key)?.as_str();
-    let about = text(ABOUT).ok_or_else(|| bad(path, NO_FEATURES))?;
-    let classes = text(CLASSES).and_then(|text| serde_json::from_str(text).ok());
-    let place =
-        |name: &str, _| in_safetensors(&header, name, 8 + size, total).ok_or_else(|| bad(path, DAMAGED));
+    let file = Safetensors::open(path)?;
+    let about = file.metadata().get(ABOUT).ok_or_else(|| bad(path, NO_FEATURES))?;
+    let classes = file.metadata().get(CLASSES).and_then(|text| serde_json::from_str(text).ok());
+    let place = |name: &str, dtype: Dtype| {
+        let found = file.in_place(name).filter(|(_, entry)| entry.dtype == dtype);
+        let (start, entry) = found.ok_or_else(|| bad(path, DAMAGED))?;
+        Ok(Place { start, shape: entry.shape.clone() })
+    };
     Table::new(place, classes.ok_or_else(|| bad(path, NO_CLASSES))?, description(path, about)?)
-}
-
-fn in_safetensors(header: &Value, name: &str, data: u64, total: u64) -> Option<Place> {
-    let entry = header.get(name)?;
-    let shape = entry.get("shape")?.as_array()?.iter().map(|d| d.as_u64().map(|d| d as usize));
-    let shape = shape.collect::<Option<Vec<usize>>>()?;
-    let offset = |i: usize| entry.get("data_offsets")?.get(i)?.as_u64();
-    let (first, last) = (offset(0)?, offset(1)?);
-    let inside = first <= last && data.checked_add(last)? <= total;
-    inside.then_some(Place { start: data + first, bytes: last - first, shape })
 }
 
 fn hdf5(path: &Path) -> Result<Table> {
@@ -115,7 +93,7 @@ fn hdf5(path: &Path) -> Result<Table> {
         let tensor = root.tensor(name)?;
         let start = tensor.in_place().filter(|_| tensor.dtype == dtype);
         let start = start.ok_or_else(|| bad(path, DAMAGED))?;
-        Ok(Place { start, bytes: (tensor.numel() * dtype.size()) as u64, shape: tensor.shape })
+        Ok(Place { start, shape: tensor.shape })
     };
     Table::new(place, classes, description(path, &about)?)
 }
@@ -128,7 +106,7 @@ fn numpy(path: &Path) -> Result<Table> {
     let place = |name: &str, dtype: Dtype| {
         let found = npz::in_place(path, &mut zip, name)?.filter(|(_, entry)| entry.dtype == dtype);
         let (start, entry) = found.ok_or_else(|| bad(path, DAMAGED))?;
-        Ok(Place { start, bytes: (entry.numel() * dtype.size()) as u64, shape: entry.shape })
+        Ok(Place { start, shape: entry.shape })
     };
     Table::new(place, classes, words[ABOUT].clone())
 }

@@ -145,7 +145,7 @@ impl Writer {
         root.add("labels", Data { shape: vec![self.labels.len()], kind: Kind::I64s(1) });
         root.add("validates", Data { shape: vec![self.labels.len()], kind: Kind::I64s(2) });
         let bytes = [self.numbers() * 4, 8 * self.labels.len() as u64, 8 * self.labels.len() as u64];
-        plan(root).map_err(io)?.write(out, io, |out, index, _half| {
+        plan(root).map_err(io)?.write(out, io, |out, index| {
             match index {
                 0 => self.copy_features(out),
                 1 => self.put_labels(Column::Labels, out),
