@@ -60,8 +60,7 @@ impl Size {
         };
         let trains = cut.as_ref().map_or(&graph, |cut| &cut.rest);
         let (one_pass, step) = of_training(run, trains, caps, memory.saturating_sub(beside(trains)))?;
-        let judging = passes::plan_evaluation(&graph, caps, run.precision)?.memory().total();
-        let device = frozen.max(step + beside(trains)).max(judging);
+        let device = frozen.max(step + beside(trains)).max(of_judging(run, &graph, caps)?);
         Ok(Size { one_pass, device, features: feature_bytes })
     }
 
@@ -102,6 +101,14 @@ fn of_training(run: &Run, graph: &Graph, caps: &Caps, memory: u64) -> Result<(us
         true => passes::with_evaluation(graph, caps, &step, memory)?,
     };
     Ok((one_pass, bytes))
+}
+
+/// Bytes of the whole network while it judges one image. Nothing trains then, and what is made of weights that do not
+/// change stays: that may take more than a step.
+fn of_judging(run: &Run, graph: &Graph, caps: &Caps) -> Result<u64> {
+    let mut frozen = graph.clone();
+    frozen.set_trainable(|_| false);
+    Ok(passes::plan_evaluation(&frozen, caps, run.precision)?.memory().total())
 }
 
 fn bytes_of_parameters(graph: &Graph) -> u64 {
