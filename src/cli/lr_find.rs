@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::options::setup::SetupArgs;
-use super::progress::bar;
+use super::progress::{bar, count};
 use super::{Shared, save};
 use crate::error::Result;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
@@ -61,7 +61,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     };
     features.finish_and_clear();
     let range = Range { from: args.from_rate, to: args.to_rate, steps: args.steps };
-    let progress = bar("steps", args.steps, shared.quiet);
+    let progress = count("steps", args.steps, shared.quiet);
     let settings = (run.optimizer.rule(), run.batch, run.seed, staged.memory);
     let points = lr_find(&staged.graph, &mut store, &*staged.train, settings, range, |step| {
         progress.set_position(step as u64);

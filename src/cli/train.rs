@@ -101,7 +101,12 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
     session.cache = args.cache.open(shared);
     interrupt::listen();
     describe(shared, &session)?;
-    let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
+    let mut watch = Watch::new(
+        (session.progress.epoch(), session.run.epochs()),
+        session.run.data.train,
+        shared.quiet,
+        args.json,
+    );
     let mut reporting = Reporting::new(&session, &mut watch)?;
     let result = session.go_on_losing(&mut store, &mut reporting, |what| {
         shared.say(format_args!("warning   {what}: going on from what was last saved"));

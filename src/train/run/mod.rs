@@ -119,6 +119,9 @@ pub struct DataSettings {
     /// How training images come to the input's size.
     pub resize: Filter,
     pub strict: bool,
+    /// Of a file of features: the layer whose results its rows are.
+    #[serde(default)]
+    pub layer: Option<String>,
     /// Names in the order of the logits.
     pub classes: Vec<String>,
     /// Numbers of images.
@@ -242,6 +245,7 @@ impl DataSettings {
             limit,
             resize: Filter::default(),
             strict: options.strict,
+            layer: features.as_ref().map(|file| file.layer().to_owned()),
             classes: data.classes.clone(),
             train: data.train.len() + rows(false),
             val: data.val.len() + rows(true),
@@ -264,7 +268,7 @@ impl DataSettings {
     pub fn reopen(&self, seed: u64) -> Result<Dataset> {
         let options = folder::Options { val_fraction: self.val_fraction, seed, strict: self.strict };
         let (found, data) = DataSettings::open(&self.path, &options, self.limit)?;
-        if (DataSettings { resize: self.resize, ..found.clone() }) == *self {
+        if (DataSettings { resize: self.resize, layer: self.layer.clone(), ..found.clone() }) == *self {
             return Ok(data);
         }
         let what = format!(

@@ -95,6 +95,11 @@ impl Session {
         })
     }
 
+    /// What the run trains on instead of images.
+    pub fn features(&self) -> Option<&FeatureFile> {
+        self.features.as_ref()
+    }
+
     /// Number of parameters, frozen or not.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use crate::data::batches::{Loader, Options};
 use crate::data::folder::Dataset;
 use crate::data::split::Split;
 use crate::error::{Error, Result};
-use crate::graph::cut::split_after;
+use crate::graph::cut::{Cut, split_after};
 use crate::graph::{Graph, Store};
 use crate::nn::init::Random;
 use crate::nn::{Architecture, Freeze, Network};
@@ -126,12 +126,11 @@ pub fn stage(
     transfer::stage(graph, store, train, val, &staging, |done| features(done, images))
 }
 
-/// As [`stage`], where the frozen part ran long ago and its results lie in a file.
+/// `graph` cut behind `layer`, whose results a file of features holds.
 ///
 /// # Errors
 /// The run augments images, or something below the features trains.
-pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'static>> {
-    let layer = file.layer();
+pub fn behind(run: &Run, graph: &Graph, layer: &str) -> Result<Cut> {
     let cut = split_after(graph, layer).ok_or_else(|| {
         Error::Usage(format!(
             "this model has no layer '{layer}', whose features {} holds",
@@ -142,9 +141,18 @@ pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'
         let what = "features are what frozen layers made of images as they are: use --freeze all and no augmentation";
         return Err(Error::Usage(what.into()));
     }
+    Ok(cut)
+}
+
+/// As [`stage`], where the frozen part ran long ago and its results lie in a file.
+///
+/// # Errors
+/// As [`behind`].
+pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'static>> {
+    let layer = file.layer();
     let part = |validates| Box::new(file.part(validates, run.batch)) as Box<dyn Samples>;
     Ok(Staged {
-        graph: cut.rest,
+        graph: behind(run, graph, layer)?.rest,
         train: part(false),
         val: Some(part(true)).filter(|val| !val.is_empty()),
         cached: Some(layer.to_owned()),

@@ -43,6 +43,9 @@ impl Size {
 
     fn of_stage(run: &Run, stage: &Stage, caps: &Caps, memory: u64) -> Result<Size> {
         let graph = setup::graph(run, stage)?;
+        if let Some(layer) = &run.data.layer {
+            return Size::of_head(run, &graph, &setup::behind(run, &graph, layer)?.rest, caps, memory);
+        }
         let (variants, images) = (setup::variants(run), setup::images(run));
         let Parts { cut, feature_bytes, memory, .. } =
             Parts::of(&graph, images, variants.as_ref(), caps, memory);
@@ -60,6 +63,14 @@ impl Size {
         let judging = passes::plan_evaluation(&graph, caps, run.precision)?.memory().total();
         let device = frozen.max(step + beside(trains)).max(judging);
         Ok(Size { one_pass, device, features: feature_bytes })
+    }
+
+    /// Of a stage over a file of features, whose rows are read as they are needed: nothing but `head` runs, while the
+    /// parameters of all of `graph` stay on the device.
+    fn of_head(run: &Run, graph: &Graph, head: &Graph, caps: &Caps, memory: u64) -> Result<Size> {
+        let beside = bytes_of_parameters(graph) - bytes_of_parameters(head);
+        let (one_pass, step) = of_training(run, head, caps, memory.saturating_sub(beside))?;
+        Ok(Size { one_pass, device: step + beside, features: 0 })
     }
 
     /// Bytes of the machine's memory and the device's.
