@@ -60,8 +60,7 @@ impl Size {
         };
         let trains = cut.as_ref().map_or(&graph, |cut| &cut.rest);
         let (one_pass, step) = of_training(run, trains, caps, memory.saturating_sub(beside(trains)))?;
-        let judging = passes::plan_evaluation(&graph, caps, run.precision)?.memory().total();
-        let device = frozen.max(step + beside(trains)).max(judging);
+        let device = frozen.max(step + beside(trains)).max(of_judging(run, &graph, caps)?);
         Ok(Size { one_pass, device, features: feature_bytes })
     }
 
@@ -70,7 +69,7 @@ impl Size {
     fn of_head(run: &Run, graph: &Graph, head: &Graph, caps: &Caps, memory: u64) -> Result<Size> {
         let beside = bytes_of_parameters(graph) - bytes_of_parameters(head);
         let (one_pass, step) = of_training(run, head, caps, memory.saturating_sub(beside))?;
-        Ok(Size { one_pass, device: step + beside, features: 0 })
+        Ok(Size { one_pass, device: beside + step.max(of_judging(run, head, caps)?), features: 0 })
     }
 
     /// Bytes of the machine's memory and the device's.
@@ -102,6 +101,14 @@ fn of_training(run: &Run, graph: &Graph, caps: &Caps, memory: u64) -> Result<(us
         true => passes::with_evaluation(graph, caps, &step, memory)?,
     };
     Ok((one_pass, bytes))
+}
+
+/// Bytes of the device while the network of the best epoch judges one image. Nothing trains then, so what kernels make of
+/// its weights is made once and kept.
+fn of_judging(run: &Run, graph: &Graph, caps: &Caps) -> Result<u64> {
+    let mut judging = graph.clone();
+    judging.set_trainable(|_| false);
+    Ok(passes::plan_evaluation(&judging, caps, run.precision)?.memory().total())
 }
 
 fn bytes_of_parameters(graph: &Graph) -> u64 {
