@@ -68,6 +68,10 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
         .assert()
         .success();
 
+    for needs_images in [&["profile"][..], &["train", "--scenario", "auto"]] {
+        let mut command = frostline(needs_images);
+        command.arg(&out).assert().failure().stderr(contains("this needs images"));
+    }
     let h5 = folder.path().join("f.h5");
     features("block2_pool", &h5).assert().success();
     let mut on_h5 = frostline(&["train"]);

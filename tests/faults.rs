@@ -121,7 +121,7 @@ fn weights_of_a_run(data: &Path, folder: &Path, loses: bool) -> (Vec<Vec<f32>>, 
     let run = Run { batch: 2, save_every: 0, stages, ..Run::new(settings, architecture) };
     let mut store = Store::new(own_device());
     let device = loses.then(|| store.device().clone());
-    let mut session = Session::begin(run, &images, &mut store, u64::MAX, folder).unwrap();
+    let mut session = Session::begin(run, images, &mut store, u64::MAX, folder).unwrap();
     let mut opened = 0;
     let reopen = |error: &Error| {
         assert!(error.to_string().contains("the device was lost"), "{error}");

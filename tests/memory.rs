@@ -57,7 +57,7 @@ fn lasting(count: usize, freeze: Freeze) -> (usize, usize) {
     let announced = Size::of(&run, &Caps::clone(device().caps()), u64::MAX).unwrap().features;
     let before = heap_support::live();
     let mut store = Store::new(device().clone());
-    let mut session = Session::begin(run, &images, &mut store, u64::MAX, folder.path()).unwrap();
+    let mut session = Session::begin(run, images, &mut store, u64::MAX, folder.path()).unwrap();
     let mut end = AtEpochsEnd(0);
     session.go(&mut store, &mut end).unwrap();
     (end.0 - before, announced as usize)

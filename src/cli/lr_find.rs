@@ -8,8 +8,8 @@ use super::{Shared, save};
 use crate::error::Result;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
-use crate::train::run::Place;
 use crate::train::run::setup;
+use crate::train::run::{Data, Place};
 use crate::train::{Stage, interrupt};
 
 #[derive(Debug, clap::Args)]
@@ -39,7 +39,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
-    let (mut run, images) = args.setup.run(&args.data, shared)?;
+    let (mut run, data) = args.setup.run(&args.data, shared)?;
     run.data.val = 0;
     let device = shared.open()?;
     let memory = shared.budget(&device);
@@ -51,13 +51,15 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     setup::fill(&run, &mut store)?;
     interrupt::listen();
     let graph = setup::graph(&run, &stage)?;
-    let loaders = setup::loaders(&run, &images)?;
     let features = bar("features", run.data.train, shared.quiet);
-    let staged = match run.data.features()? {
-        Some(file) => setup::stage_on(&run, &graph, &file)?,
-        None => setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
-            features.set_position(done as u64);
-        })?,
+    let staged = match &data {
+        Data::Features(file) => setup::stage_on(&run, &graph, file)?,
+        Data::Images(images) => {
+            let loaders = setup::loaders(&run, images)?;
+            setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
+                features.set_position(done as u64);
+            })?
+        }
     };
     features.finish_and_clear();
     let range = Range { from: args.from_rate, to: args.to_rate, steps: args.steps };

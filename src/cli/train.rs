@@ -83,10 +83,11 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 
 /// Finds out which scenario the images are, says why, and trains as if it had been asked for.
 fn advised(args: &Args, data: &Path, shared: &Shared) -> Result<()> {
-    let (run, images) = args.setup.run(data, shared)?;
+    let (run, data) = args.setup.run(data, shared)?;
+    let images = data.images()?;
     let device = shared.open()?;
     let memory = shared.budget(&device);
-    let advice = advise(&run, &images, &mut args.setup.precision.store(device), memory)?;
+    let advice = advise(&run, images, &mut args.setup.precision.store(device), memory)?;
     advice.reasons().iter().for_each(|reason| shared.say(format_args!("advice    {reason}")));
     let line = presets::with_scenario(std::env::args_os().collect(), advice.scenario);
     Cli::parse_from(presets::expand(line)).run()
@@ -124,7 +125,7 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
 fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, RunFolder)> {
     presets::describe(args.preset.as_deref(), args.scenario.as_deref(), shared);
     args.fitting.check()?;
-    let (mut run, images) = args.setup.run(data, shared)?;
+    let (mut run, opened) = args.setup.run(data, shared)?;
     args.fitting.apply(&mut run, args.setup.model.freeze()?, args.setup.optimizer.lr)?;
     run.augmentation = args.ranges.over(&run.augmentation)?;
     (run.augment_validation, run.cache_augment) = (args.augment_validation, args.cache.cache_augment);
@@ -137,7 +138,7 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, R
     for stage in &run.stages {
         args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;
     }
-    let session = Session::begin(run, &images, &mut store, memory, &folder.path)?;
+    let session = Session::begin(run, opened, &mut store, memory, &folder.path)?;
     if let Some(report) = &session.imported {
         weights::describe(shared, report, session.run.architecture.preprocessing)?;
     }

@@ -40,13 +40,11 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Classes without images.
-    pub fn empty(classes: &[String]) -> Dataset {
-        Dataset {
-            classes: classes.to_vec(),
-            train: Split::default(),
-            val: Split::default(),
-            warnings: Vec::new(),
+    /// At most `limit` images of each split, one of each class in turn.
+    pub fn limited(self, limit: Option<usize>) -> Dataset {
+        match limit {
+            None => self,
+            Some(limit) => Dataset { train: self.train.limited(limit), val: self.val.limited(limit), ..self },
         }
     }
 

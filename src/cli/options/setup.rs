@@ -9,14 +9,14 @@ use super::optimizer::OptimizerArgs;
 use super::precision::PrecisionArgs;
 use super::weights::{WeightsArgs, compare};
 use crate::cli::Shared;
-use crate::data::folder::{self, Dataset};
+use crate::data::folder;
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::nn::Architecture;
 use crate::train::features::file::FeatureFile;
 use crate::train::pretrained::Pretrained;
 use crate::train::pretrained::Start;
-use crate::train::run::DataSettings;
+use crate::train::run::{Data, DataSettings};
 use crate::train::{Checkpoint, Run};
 
 /// Data, model, first weights and update rule.
@@ -61,13 +61,13 @@ impl SetupArgs {
     ///
     /// # Errors
     /// An option that makes no sense, data that cannot be trained on, or weights that are not there.
-    pub fn run(&self, data: &Path, shared: &Shared) -> Result<(Run, Dataset)> {
+    pub fn run(&self, data: &Path, shared: &Shared) -> Result<(Run, Data)> {
         self.optimizer.check()?;
-        let (settings, images) = self.data(data)?;
-        images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
-        let (start, architecture, counts) = match settings.features()? {
-            Some(file) => self.on_features(&file, shared)?,
-            None => {
+        let (settings, data) = self.data(data)?;
+        let (start, architecture, counts) = match &data {
+            Data::Features(file) => self.on_features(file, shared)?,
+            Data::Images(images) => {
+                images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
                 let start = self.start()?;
                 let architecture = self.architecture(&start, &settings.classes, shared)?;
                 (start, architecture, images.train.class_counts(settings.classes.len()))
@@ -85,7 +85,7 @@ impl SetupArgs {
             seed: self.seed,
             ..Run::new(settings, architecture)
         };
-        Ok((run, images))
+        Ok((run, data))
     }
 
     /// First weights and architecture of a head on `file`, and how many of its rows of each class train.
@@ -131,14 +131,14 @@ impl SetupArgs {
         )))
     }
 
-    fn data(&self, path: &Path) -> Result<(DataSettings, Dataset)> {
+    fn data(&self, path: &Path) -> Result<(DataSettings, Data)> {
         let options = folder::Options {
             val_fraction: self.val_fraction.unwrap_or(0.2),
             seed: self.seed,
             strict: self.strict,
         };
-        let (settings, images) = DataSettings::open(path, &options, self.limit_images)?;
-        Ok((DataSettings { resize: self.resize.unwrap_or_default(), ..settings }, images))
+        let (settings, data) = DataSettings::open(path, &options, self.limit_images)?;
+        Ok((DataSettings { resize: self.resize.unwrap_or_default(), ..settings }, data))
     }
 
     fn start(&self) -> Result<Start> {

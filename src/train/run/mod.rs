@@ -33,23 +33,23 @@
 //! # Ok::<(), frostline::error::Error>(())
 //! ```
 
+pub mod data;
 pub mod keeper;
 pub mod session;
 pub mod setup;
 pub mod size;
 pub mod watcher;
 
+pub use data::{Data, DataSettings};
 pub use session::Session;
 pub use size::Size;
 pub use watcher::Watcher;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::augmentation::Augmentation;
-use crate::data::folder::{self, Dataset};
-use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::graph::{Choices, Store};
 use crate::nn::{Architecture, Freeze, init};
@@ -58,9 +58,7 @@ use crate::optim::{Optimizer, Sgd};
 use crate::train::callbacks::early_stopping::EarlyStopping;
 use crate::train::callbacks::monitor::Monitor;
 use crate::train::callbacks::plateau::Plateau;
-use crate::train::features::file::FeatureFile;
 use crate::train::pretrained::Start;
-use crate::train::samples::Samples;
 use crate::train::schedule::Schedule;
 use crate::train::schedule::stages::Stage;
 use crate::train::weighting::Weighting;
@@ -107,26 +105,6 @@ pub struct Run {
     pub tensorboard: bool,
     /// Where it began; `None` before.
     pub place: Option<Place>,
-}
-
-/// Which images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DataSettings {
-    pub path: PathBuf,
-    pub val_fraction: f64,
-    /// The most images of each split.
-    pub limit: Option<usize>,
-    /// How training images come to the input's size.
-    pub resize: Filter,
-    pub strict: bool,
-    /// Of a file of features: the layer whose results its rows are.
-    #[serde(default)]
-    pub layer: Option<String>,
-    /// Names in the order of the logits.
-    pub classes: Vec<String>,
-    /// Numbers of images.
-    pub train: usize,
-    pub val: usize,
 }
 
 /// What the bits of a result depend on besides the settings.
@@ -216,71 +194,5 @@ impl Run {
         serde_json::from_str(&text).map_err(|e| {
             Error::weights(&path, format!("cannot be read ({e}); was it written by a newer version?"))
         })
-    }
-}
-
-impl DataSettings {
-    /// Opens the folder; classes and numbers are what is found there. Of a file of features they are those of its rows,
-    /// and there are no images.
-    ///
-    /// # Errors
-    /// As [`Dataset::open`].
-    pub fn open(
-        path: &Path,
-        options: &folder::Options,
-        limit: Option<usize>,
-    ) -> Result<(DataSettings, Dataset)> {
-        let features = FeatureFile::meant(path, limit)?;
-        let mut data = match &features {
-            Some(file) => Dataset::empty(file.classes()),
-            None => Dataset::open(path, options)?,
-        };
-        let rows = |validates| features.as_ref().map_or(0, |file| file.part(validates, 1).len());
-        if let Some(limit) = limit {
-            (data.train, data.val) = (data.train.limited(limit), data.val.limited(limit));
-        }
-        let settings = DataSettings {
-            path: path.canonicalize().map_err(Error::io("find", path))?,
-            val_fraction: options.val_fraction,
-            limit,
-            resize: Filter::default(),
-            strict: options.strict,
-            layer: features.as_ref().map(|file| file.layer().to_owned()),
-            classes: data.classes.clone(),
-            train: data.train.len() + rows(false),
-            val: data.val.len() + rows(true),
-        };
-        Ok((settings, data))
-    }
-
-    /// The file of features that stands for images, where the path names one.
-    ///
-    /// # Errors
-    /// As [`FeatureFile::open`].
-    pub fn features(&self) -> Result<Option<FeatureFile>> {
-        FeatureFile::meant(&self.path, self.limit)
-    }
-
-    /// Opens the same images again.
-    ///
-    /// # Errors
-    /// As [`Dataset::open`]; or the folder has changed since.
-    pub fn reopen(&self, seed: u64) -> Result<Dataset> {
-        let options = folder::Options { val_fraction: self.val_fraction, seed, strict: self.strict };
-        let (found, data) = DataSettings::open(&self.path, &options, self.limit)?;
-        if (DataSettings { resize: self.resize, layer: self.layer.clone(), ..found.clone() }) == *self {
-            return Ok(data);
-        }
-        let what = format!(
-            "has changed since the run began: {} classes and {} + {} images, then {} and {} + {}; a run goes on only \
-             with the same images. Train anew with --from its best.safetensors",
-            found.classes.len(),
-            found.train,
-            found.val,
-            self.classes.len(),
-            self.train,
-            self.val
-        );
-        Err(Error::data(&self.path, what))
     }
 }
