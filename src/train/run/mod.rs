@@ -25,7 +25,7 @@
 //! let (memory, folder) = (device.budget(None), Path::new("runs/mine"));
 //! let mut store = Store::new(device);
 //! std::fs::create_dir_all(folder).expect("a place to write");
-//! let mut session = Session::begin(run, &images, &mut store, memory, folder)?;
+//! let mut session = Session::begin(run, images, &mut store, memory, folder)?;
 //! let history = session.go(&mut store, &mut ())?;
 //! println!("{:?}", history.best());
 //! // After whatever stopped it, the run goes on with its own bits:

@@ -20,7 +20,8 @@ pub struct Stage {
 /// ```
 /// use frostline::nn::{Freeze, Head, Preprocessing, vgg};
 /// use frostline::train::schedule::stages::{Stage, parse};
-/// let architecture = vgg::with_head("vgg16", 96, Preprocessing::Caffe, &Head::default())?;
+/// let head = Head { classes: 8, ..Head::default() };
+/// let architecture = vgg::with_head("vgg16", 96, Preprocessing::Caffe, &head)?;
 /// let stages = parse("head:5,block5:10@0.0001", &architecture, 0.003)?;
 /// assert_eq!(stages[0], Stage { freeze: Freeze::All, epochs: 5, rate: 0.003 });
 /// assert_eq!(stages[1].freeze, Freeze::Until("block4_pool".into()));
