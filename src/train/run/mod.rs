@@ -1,4 +1,37 @@
 //! A run as data: everything that it needs to go on, and nothing that changes while it does. `run.json` holds it.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use frostline::data::folder;
+//! use frostline::gpu::{Device, adapter::Choice};
+//! use frostline::graph::Store;
+//! use frostline::nn::{Freeze, Head, Pool, Preprocessing, vgg};
+//! use frostline::train::pretrained::{Pretrained, Start};
+//! use frostline::train::run::DataSettings;
+//! use frostline::train::{EarlyStopping, Monitor, Run, Session, Stage};
+//!
+//! let (data, images) = DataSettings::open("examples/clipart8".as_ref(), &folder::Options::default(), None)?;
+//! let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
+//! let architecture = vgg::with_head("vgg16", 96, Preprocessing::Caffe, &head)?;
+//! let run = Run {
+//!     start: Start::Weights(Pretrained::new("weights/vgg16_imagenet_notop.f16.safetensors".as_ref())),
+//!     stages: vec![Stage { freeze: Freeze::All, epochs: 100, rate: 0.003 }],
+//!     stopping: Some(EarlyStopping::new(Monitor::ValLoss, 10)),
+//!     ..Run::new(data, architecture)
+//! };
+//! let device = Arc::new(Device::open(&Choice::Best)?);
+//! let (memory, folder) = (device.budget(None), Path::new("runs/mine"));
+//! let mut store = Store::new(device);
+//! std::fs::create_dir_all(folder).expect("a place to write");
+//! let mut session = Session::begin(run, images, &mut store, memory, folder)?;
+//! let history = session.go(&mut store, &mut ())?;
+//! println!("{:?}", history.best());
+//! // After whatever stopped it, the run goes on with its own bits:
+//! Session::resume(folder, &mut store)?.go(&mut store, &mut ())?;
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
 pub mod data;
 pub mod keeper;

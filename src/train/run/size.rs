@@ -69,7 +69,7 @@ impl Size {
     fn of_head(run: &Run, graph: &Graph, head: &Graph, caps: &Caps, memory: u64) -> Result<Size> {
         let beside = bytes_of_parameters(graph) - bytes_of_parameters(head);
         let (one_pass, step) = of_training(run, head, caps, memory.saturating_sub(beside))?;
-        Ok(Size { one_pass, device: step + beside, features: 0 })
+        Ok(Size { one_pass, device: beside + step.max(of_judging(run, head, caps)?), features: 0 })
     }
 
     /// Bytes of the machine's memory and the device's.
@@ -103,12 +103,12 @@ fn of_training(run: &Run, graph: &Graph, caps: &Caps, memory: u64) -> Result<(us
     Ok((one_pass, bytes))
 }
 
-/// Bytes of the whole network while it judges one image. Nothing trains then, and what is made of weights that do not
-/// change stays: that may take more than a step.
+/// Bytes of the device while the network of the best epoch judges one image. Nothing trains then, so what kernels make of
+/// its weights is made once and kept.
 fn of_judging(run: &Run, graph: &Graph, caps: &Caps) -> Result<u64> {
-    let mut frozen = graph.clone();
-    frozen.set_trainable(|_| false);
-    Ok(passes::plan_evaluation(&frozen, caps, run.precision)?.memory().total())
+    let mut judging = graph.clone();
+    judging.set_trainable(|_| false);
+    Ok(passes::plan_evaluation(&judging, caps, run.precision)?.memory().total())
 }
 
 fn bytes_of_parameters(graph: &Graph) -> u64 {
