@@ -13,7 +13,7 @@ use crate::gpu::disk::Disk;
 use crate::gpu::failure::{Cause, Failure};
 use crate::gpu::kernel::Kernel;
 use crate::gpu::pipeline::{Build, Cache, Compiler, Pipeline, Slot};
-use crate::gpu::upload::Ring;
+use crate::gpu::ring::Ring;
 
 /// A device with all of its adapter's limits, and everything that was compiled on it.
 pub struct Device {

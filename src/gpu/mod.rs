@@ -15,6 +15,7 @@ pub mod matrix;
 mod memory;
 pub mod pipeline;
 pub mod read_back;
+mod ring;
 pub mod timer;
 mod upload;
 

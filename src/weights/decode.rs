@@ -4,7 +4,7 @@ use std::io::Read;
 
 use half::{bf16, f16};
 
-use super::Dtype;
+use super::entry::Dtype;
 
 /// Bytes decoded at a time: the only scratch a read needs beside its result.
 const CHUNK: usize = 1 << 20;

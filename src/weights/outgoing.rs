@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::Path;
 
-use super::entry::{layer_of, parameter_of};
-use super::{Dtype, decode};
+use super::decode;
+use super::entry::{Dtype, layer_of, parameter_of};
 use crate::error::{Error, Result};
 
 /// A tensor about to be written: its canonical name, shape, and the type it has on disk.
