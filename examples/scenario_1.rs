@@ -25,5 +25,5 @@ fn main() -> Result<()> {
         stopping: Some(EarlyStopping::new(Monitor::ValAcc, 15)),
         ..Run::new(data, architecture)
     };
-    support::train(run, &images, "scenario-1")
+    support::train(run, images, "scenario-1")
 }

@@ -27,5 +27,5 @@ fn main() -> Result<()> {
         block_factor: 0.7,
         ..Run::new(data, architecture)
     };
-    support::train(run, &images, "scenario-2")
+    support::train(run, images, "scenario-2")
 }

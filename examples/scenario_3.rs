@@ -26,5 +26,5 @@ fn main() -> Result<()> {
         stopping: Some(EarlyStopping::new(Monitor::ValAcc, 40)),
         ..Run::new(data, Architecture::stack("vgg16", base, 96, Preprocessing::Caffe, head.layers()?))
     };
-    support::train(run, &images, "scenario-3")
+    support::train(run, images, "scenario-3")
 }

@@ -25,5 +25,5 @@ fn main() -> Result<()> {
         schedule: Schedule { curve: Curve::Cosine { floor: 0.0 }, warm_up: 1.0 },
         ..Run::new(data, architecture)
     };
-    support::train(run, &images, "scenario-4")
+    support::train(run, images, "scenario-4")
 }

@@ -86,16 +86,9 @@ fn realistic_draws_match_the_reference() {
 const SIDE: usize = 32;
 
 fn architecture() -> Architecture {
-    let mut layers = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
-    let base = layers.len();
-    layers.extend(Head { pool: Pool::Avg, classes: 3, ..Head::default() }.layers().unwrap());
-    Architecture {
-        model: "vgg11".into(),
-        input: [SIDE; 2],
-        preprocessing: Preprocessing::Caffe,
-        layers,
-        base,
-    }
+    let head = Head { pool: Pool::Avg, classes: 3, ..Head::default() }.layers().unwrap();
+    let base = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
+    Architecture::stack("vgg11", base, SIDE, Preprocessing::Caffe, head)
 }
 
 /// Smooth pictures, each of its own tint.

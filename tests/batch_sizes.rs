@@ -27,8 +27,9 @@ fn lowered(case: &Case, n: usize, caps: &Caps, i: usize) -> [Lowered; 2] {
     [case.op.forward(&site), case.op.backward(&site, &wants)]
 }
 
-#[test]
-fn every_batch_size_runs_the_same_kernels_over_the_same_tensors() {
+/// Every case on every kind of adapter and every rung: `check` sees the lowerings of a batch of 80 and of a smaller one,
+/// forward and backward, under words that say which.
+fn beside_a_smaller_batch(check: impl Fn(&Lowered, &Lowered, &str)) {
     for (case, caps) in
         cases::all().iter().flat_map(|case| adapters().into_iter().map(move |caps| (case, caps)))
     {
@@ -36,33 +37,30 @@ fn every_batch_size_runs_the_same_kernels_over_the_same_tensors() {
             let whole = lowered(case, 80, &caps, rung);
             for n in [1, 16, 63, 64, 79] {
                 let part = lowered(case, n, &caps, rung);
-                for (whole, part) in whole.iter().zip(&part) {
-                    assert_eq!(whole.steps.len(), part.steps.len(), "{} at {n}", case.name());
-                    assert_eq!(whole.scratch.len(), part.scratch.len(), "{} at {n}", case.name());
-                    for (a, b) in whole.steps.iter().zip(&part.steps) {
-                        assert_eq!(a.kernel, b.kernel, "{} at {n}", case.name());
-                        assert_eq!(a.bindings, b.bindings, "{} at {n}", case.name());
-                    }
-                }
+                let which = format!("{} at {n}", case.name());
+                whole.iter().zip(&part).for_each(|(whole, part)| check(whole, part, &which));
             }
         }
     }
 }
 
 #[test]
-fn scratch_never_grows_with_a_smaller_batch() {
-    for (case, caps) in
-        cases::all().iter().flat_map(|case| adapters().into_iter().map(move |caps| (case, caps)))
-    {
-        for rung in 0..4 {
-            let whole = lowered(case, 80, &caps, rung);
-            for n in [1, 16, 63, 64, 79] {
-                for (whole, part) in whole.iter().zip(&lowered(case, n, &caps, rung)) {
-                    for (a, b) in whole.scratch.iter().zip(&part.scratch) {
-                        assert!(b.bytes <= a.bytes, "{} at {n}: {} > {}", case.name(), b.bytes, a.bytes);
-                    }
-                }
-            }
+fn every_batch_size_runs_the_same_kernels_over_the_same_tensors() {
+    beside_a_smaller_batch(|whole, part, which| {
+        assert_eq!(whole.steps.len(), part.steps.len(), "{which}");
+        assert_eq!(whole.scratch.len(), part.scratch.len(), "{which}");
+        for (a, b) in whole.steps.iter().zip(&part.steps) {
+            assert_eq!(a.kernel, b.kernel, "{which}");
+            assert_eq!(a.bindings, b.bindings, "{which}");
         }
-    }
+    });
+}
+
+#[test]
+fn scratch_never_grows_with_a_smaller_batch() {
+    beside_a_smaller_batch(|whole, part, which| {
+        for (a, b) in whole.scratch.iter().zip(&part.scratch) {
+            assert!(b.bytes <= a.bytes, "{which}: {} > {}", b.bytes, a.bytes);
+        }
+    });
 }

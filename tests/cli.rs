@@ -5,20 +5,18 @@ mod cli_support;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use cli_support::{frostline, program, two_classes};
+use cli_support::{frostline, training, two_classes};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
 
-/// A small setting: VGG11 from random values at 32x32.
 fn train(data: &Path, out: &Path) -> Command {
     train_at("0.001", data, out)
 }
 
 fn train_at(rate: &str, data: &Path, out: &Path) -> Command {
-    let mut command = frostline(&[]);
-    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
-    command.args(["--pool", "avg", "--epochs", "3", "--batch", "4", "--lr", rate, "--out"]).arg(out);
+    let mut command = Command::from_std(training(data, out));
+    command.args(["--epochs", "3", "--lr", rate]);
     command
 }
 
@@ -250,12 +248,8 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
     use std::io::{BufRead, BufReader};
     let folder = two_classes(["cold", "warm"], (6, 3));
     let out = folder.path().join("run");
-    let mut child = program()
-        .arg("train")
-        .arg(folder.path())
-        .args(["--model", "vgg11", "--weights", "none", "--input", "32", "--pool", "avg", "--lr", "0.0001"])
-        .args(["--epochs", "100000", "--out"])
-        .arg(&out)
+    let mut child = training(folder.path(), &out)
+        .args(["--lr", "0.0001", "--epochs", "100000"])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()

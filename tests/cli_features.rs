@@ -5,7 +5,7 @@ mod data_support;
 
 use std::process::Stdio;
 
-use cli_support::{frostline, program, two_classes};
+use cli_support::{frostline, training, two_classes};
 use data_support::fill;
 use frostline::train::Samples;
 use frostline::train::features::file::FeatureFile;
@@ -43,11 +43,18 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
             .args(options);
         command
     };
-    train(&[]).assert().success().stderr(contains("block2_pool").or(contains("global_average_pooling2d")));
+    let said = contains("global_average_pooling2d: ").and(contains("results of the frozen part").not());
+    train(&[]).assert().success().stderr(said);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("2 rows of features that were not trained on"), "the page does not judge");
     let (best, image) = (run.join("best.safetensors"), folder.path().join("data/ant/000.png"));
     frostline(&["predict"]).arg(&best).arg(&image).assert().success().stdout(contains("ant"));
+    let otherwise = ["--model", "vgg16", "--input", "64", "--resize", "nearest", "--overwrite"];
+    let refused =
+        contains("--model, --input, --resize: these features are of vgg11 at 32x32 up to block2_pool");
+    train(&otherwise).assert().failure().stderr(refused.and(contains("frostline features")));
     train(&["--freeze", "none", "--overwrite"]).assert().failure().stderr(contains("--freeze all"));
-    let few = ["--overwrite", "--limit-images", "3", "--balance", "--precision", "f16"];
+    let few = ["--overwrite", "--limit-images", "3", "--balance", "--precision", "f16", "--input", "32"];
     let said = contains("3 images to train on, 2 to validate")
         .and(contains("features were made in f32 and the head trains in f16"));
     train(&few).assert().success().stderr(said);
@@ -61,6 +68,16 @@ fn features_of_a_folder_are_written_and_what_cannot_be_is_said() {
         .assert()
         .success();
 
+    for needs_images in [&["profile"][..], &["train", "--scenario", "auto"]] {
+        let mut command = frostline(needs_images);
+        command.arg(&out).assert().failure().stderr(contains("this needs images"));
+    }
+    let h5 = folder.path().join("f.h5");
+    features("block2_pool", &h5).assert().success();
+    let mut on_h5 = frostline(&["train"]);
+    on_h5.arg(&h5).args(["--epochs", "1", "--out"]).arg(folder.path().join("on_h5"));
+    on_h5.assert().success().stderr(contains("8 images to train on, 2 to validate"));
+
     features("block2_pol", &out).assert().failure().stderr(contains("did you mean 'block2_pool'"));
     features("block2_pool", &folder.path().join("f.csv")).assert().failure().stderr(contains(".npz"));
 }
@@ -71,21 +88,9 @@ fn two_processes_fill_one_cache_at_a_time() {
     let folder = two_classes(["cold", "warm"], (12, 6));
     let cache = folder.path().join("cache");
     let train = |name: &str| {
-        let mut command = program();
-        command.env("FROSTLINE_CACHE", &cache).arg("train").arg(folder.path());
-        command.args([
-            "--model",
-            "vgg11",
-            "--weights",
-            "none",
-            "--input",
-            "32",
-            "--pool",
-            "avg",
-            "--epochs",
-            "3",
-        ]);
-        command.arg("--out").arg(folder.path().join(name)).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut command = training(folder.path(), &folder.path().join(name));
+        command.args(["--epochs", "3"]).env("FROSTLINE_CACHE", &cache);
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
         command
     };
     let both = ["first", "second"].map(|name| train(name).spawn().unwrap());

@@ -11,7 +11,7 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use cli_support::{program, two_classes};
+use cli_support::{program, training, two_classes};
 use frostline::error::Error;
 use frostline::gpu::adapter::Choice;
 use frostline::gpu::{Buffer, Device};
@@ -23,15 +23,7 @@ use frostline::train::run::setup;
 use frostline::train::schedule::stages::Stage;
 use frostline::train::{FeatureSamples, Fit, Metrics, Observer, Run, Session, Watcher};
 
-/// `train` as words for a shell, behind whatever the shell is to do first.
-fn train(data: &Path, out: &Path, epochs: usize) -> Command {
-    let mut command = program();
-    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
-    command.args(["--pool", "avg", "--batch", "4", "--epochs", &epochs.to_string(), "--out"]).arg(out);
-    command
-}
-
-/// The same command under a limit of the shell's, such as `ulimit -f 100`.
+/// The command under a limit of the shell's, such as `ulimit -f 100`.
 fn under(limit: &str, command: &Command) -> Command {
     let mut shell = Command::new("bash");
     shell.arg("-c").arg(format!("{limit}; exec \"$@\"")).arg("bash").arg(command.get_program());
@@ -65,12 +57,9 @@ fn own_device() -> Arc<Device> {
 
 /// VGG11 with few filters, and dropout in its head.
 fn narrow() -> Architecture {
-    let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
-    let base = layers.len();
+    let base = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let head = Head { pool: Pool::Avg, hidden: vec![8], dropout: 0.5, classes: 2, ..Head::default() };
-    layers.extend(head.layers().unwrap());
-    let (input, preprocessing) = ([32; 2], Preprocessing::Rescale);
-    Architecture { model: "vgg11".into(), input, preprocessing, layers, base }
+    Architecture::stack("vgg11", base, 32, Preprocessing::Rescale, head.layers().unwrap())
 }
 
 fn head() -> Graph {
@@ -132,7 +121,7 @@ fn weights_of_a_run(data: &Path, folder: &Path, loses: bool) -> (Vec<Vec<f32>>, 
     let run = Run { batch: 2, save_every: 0, stages, ..Run::new(settings, architecture) };
     let mut store = Store::new(own_device());
     let device = loses.then(|| store.device().clone());
-    let mut session = Session::begin(run, &images, &mut store, u64::MAX, folder).unwrap();
+    let mut session = Session::begin(run, images, &mut store, u64::MAX, folder).unwrap();
     let mut opened = 0;
     let reopen = |error: &Error| {
         assert!(error.to_string().contains("the device was lost"), "{error}");
@@ -187,8 +176,8 @@ fn a_driver_without_memory_is_an_error_and_what_it_grants_is_found_out() {
 #[test]
 fn a_budget_that_holds_not_even_one_image_is_refused() {
     let folder = two_classes(["cold", "warm"], (3, 1));
-    let mut command = train(folder.path(), &folder.path().join("run"), 1);
-    command.args(["--memory", "1M"]);
+    let mut command = training(folder.path(), &folder.path().join("run"));
+    command.args(["--epochs", "1", "--memory", "1M"]);
     fails(command, &["a single sample", "--memory", "smaller --input"]);
 }
 
@@ -199,15 +188,10 @@ fn the_batch_that_fits_is_named_and_auto_takes_it() {
     let folder = two_classes(["cold", "warm"], (3, 1));
     let plan = |options: &[&str]| {
         let mut command = program();
-        command.arg("train").arg(folder.path()).args([
-            "--model",
-            "vgg11",
-            "--weights",
-            "none",
-            "--pool",
-            "avg",
-        ]);
-        command.args(["--freeze", "none", "--input", "224", "--out", "/proc/run"]).args(options);
+        command.arg("train").arg(folder.path()).args(["--model", "vgg11", "--weights", "none"]);
+        command
+            .args(["--input", "224", "--pool", "avg", "--freeze", "none", "--out", "/proc/run"])
+            .args(options);
         said(&command.output().unwrap())
     };
     let all = plan(&["--batch", "6", "--memory", "8G"]);
@@ -240,7 +224,8 @@ fn a_signal_at_any_moment_leaves_whole_files() {
     let folder = two_classes(["cold", "warm"], (3, 1));
     for (number, moment) in [0, 60, 200, 500, 1100].into_iter().enumerate() {
         let out = folder.path().join(format!("run{number}"));
-        let mut child = train(folder.path(), &out, 100_000);
+        let mut child = training(folder.path(), &out);
+        child.args(["--epochs", "100000"]);
         let child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(moment));
         Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();

@@ -23,11 +23,9 @@ const SIDE: u32 = 32;
 const CLASSES: [&str; 3] = ["ant", "bee", "dragonfly"];
 
 fn architecture() -> Architecture {
-    let mut layers = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
-    let base = layers.len();
-    layers.extend(Head { pool: Pool::Avg, classes: CLASSES.len(), ..Head::default() }.layers().unwrap());
-    let (model, preprocessing) = ("vgg11".to_owned(), Preprocessing::Caffe);
-    Architecture { model, input: [SIDE as usize; 2], preprocessing, layers, base }
+    let head = Head { pool: Pool::Avg, classes: CLASSES.len(), ..Head::default() }.layers().unwrap();
+    let base = vgg::base("vgg11", &[4, 6, 8, 8, 8]).unwrap();
+    Architecture::stack("vgg11", base, SIDE as usize, Preprocessing::Caffe, head)
 }
 
 fn store(network: &Network, seed: u64) -> Store {
@@ -160,18 +158,29 @@ fn a_file_of_features_holds_what_the_layer_makes() {
         let rows = file::write(&path, (&train, &val), &mut extractor, &classes, &origin, |_| {}).unwrap();
         assert_eq!(rows, 11, "one of each is damaged");
     }
-    let file = FeatureFile::open(&folder.path().join("f.safetensors")).unwrap();
-    assert_eq!((file.classes(), &file.origin), (&classes[..], &origin));
-    for (samples, validates) in [(&train, false), (&val, true)] {
-        let direct = extractor.collect(samples, 4, |_| {}).unwrap();
-        let part = file.part(validates, 4);
-        let labels = part.in_order().unwrap().flat_map(|batch| batch.unwrap().labels);
-        assert_eq!(labels.collect::<Vec<_>>(), direct.labels);
-        assert!(values(&part) == values(&direct));
+    for name in ["f.safetensors", "f.h5", "f.npz"] {
+        let file = FeatureFile::open(&folder.path().join(name)).unwrap();
+        assert_eq!((file.classes(), &file.origin), (&classes[..], &origin), "{name}");
+        for (samples, validates) in [(&train, false), (&val, true)] {
+            let direct = extractor.collect(samples, 4, |_| {}).unwrap();
+            let part = file.part(validates, 4);
+            let labels = part.in_order().unwrap().flat_map(|batch| batch.unwrap().labels);
+            assert_eq!(labels.collect::<Vec<_>>(), direct.labels, "{name}");
+            assert!(values(&part) == values(&direct), "{name}");
+        }
+    }
+    for name in ["f.safetensors", "f.h5", "f.npz"] {
+        let whole = std::fs::read(folder.path().join(name)).unwrap();
+        for part in [0, 7, whole.len() / 3, whole.len() - 5] {
+            let cut = folder.path().join(format!("cut_{name}"));
+            std::fs::write(&cut, &whole[..part]).unwrap();
+            assert!(FeatureFile::open(&cut).is_err(), "{name} cut to {part} bytes");
+        }
     }
     let whole = origin.with_head(Head { classes: 3, ..Head::default() }.layers().unwrap());
     assert_eq!((whole.base, whole.layers.len()), (4, 6));
 
+    let file = FeatureFile::open(&folder.path().join("f.safetensors")).unwrap();
     let all = [values(&file.part(false, 16)), values(&file.part(true, 16))].concat();
     let h5 = hdf5_reader::Hdf5File::open(folder.path().join("f.h5")).unwrap();
     let array = h5.dataset("/features").unwrap().read_array::<f32>().unwrap();
@@ -193,12 +202,19 @@ fn what_is_no_file_of_features_is_refused() {
         let message = refused(&path);
         assert!(message.contains("f.safetensors"), "{message}");
     }
-    assert!(refused(&folder.path().join("f.npz")).contains("other programs"));
+    for weights in ["plain.npz", "compact.h5", "compact.safetensors"] {
+        let message =
+            refused(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/small").join(weights));
+        assert!(
+            message.contains("no file of features") && message.contains("frostline features"),
+            "{message}"
+        );
+    }
     let header = r#"{"__metadata__":{"classes":"[\"a\"]","frostline_features":"{}"},
         "features":{"dtype":"F32","shape":[4611686018427387904,4],"data_offsets":[0,8]},
         "labels":{"dtype":"I64","shape":[1],"data_offsets":[0,8]},
         "validates":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#;
     let bytes = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat();
     std::fs::write(&path, bytes).unwrap();
-    assert!(refused(&path).contains("damaged"));
+    assert!(refused(&path).contains("corrupt safetensors header"));
 }

@@ -17,7 +17,8 @@ use frostline::ops::trial::compare_all;
 use frostline::ops::{Case, GlobalAveragePool, Now, Precision, Rung, Rungs};
 use frostline::optim::{RuleRef, Sgd};
 use frostline::train::passes::{Setting, largest_batch, plan_evaluation, plan_step, with_evaluation};
-use frostline::train::{FeatureSamples, Fit, Metrics, Observer};
+use frostline::train::run::DataSettings;
+use frostline::train::{FeatureSamples, Fit, Metrics, Observer, Run, Size, Stage};
 use support::device;
 
 const SIDE: usize = 32;
@@ -29,13 +30,11 @@ fn rule() -> RuleRef {
 
 /// VGG11 with narrow blocks and a head with dropout.
 fn narrow(freeze: &Freeze) -> Graph {
-    let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
-    let base = layers.len();
+    let base = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let head =
         Head { pool: Pool::Flatten, hidden: vec![300], dropout: 0.5, classes: CLASSES, ..Head::default() };
-    layers.extend(head.layers().unwrap());
-    let (input, preprocessing) = ([SIDE; 2], Preprocessing::Rescale);
-    let architecture = Architecture { model: "vgg11".into(), input, preprocessing, layers, base };
+    let architecture =
+        Architecture::stack("vgg11", base, SIDE, Preprocessing::Rescale, head.layers().unwrap());
     Network::new(architecture, freeze, 0.0).unwrap().graph
 }
 
@@ -43,6 +42,23 @@ fn settings(graph: &Graph, batch: usize) -> Settings {
     let ends = Ends::of(graph).unwrap();
     let outputs = vec![ends.losses, ends.probabilities];
     Settings { batch, training: true, rule: Some(rule()), outputs, ..Settings::default() }
+}
+
+/// A run ends by judging with its best weights. None of them trains then, so what is made of them stays alive together, and
+/// may take more than any step did.
+#[test]
+fn what_judging_takes_at_the_end_of_a_run_is_announced() {
+    let head = Head { pool: Pool::Avg, classes: 8, ..Head::default() };
+    let architecture = vgg::with_head("vgg16", 96, Preprocessing::Caffe, &head).unwrap();
+    let clipart = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/clipart8");
+    let (data, _) = DataSettings::open(clipart.as_ref(), &Default::default(), None).unwrap();
+    let stages = vec![Stage { freeze: Freeze::Until("block4_pool".into()), epochs: 1, rate: 1e-4 }];
+    let run = Run { stages, ..Run::new(data, architecture.clone()) };
+    let mut judging = Network::new(architecture, &Freeze::None, 0.0).unwrap().graph;
+    judging.set_trainable(|_| false);
+    let needed = plan_evaluation(&judging, device().caps(), Precision::F32).unwrap().memory().total();
+    let announced = Size::of(&run, device().caps(), u64::MAX).unwrap().device;
+    assert!(announced >= needed, "{announced} bytes were announced, judging takes {needed}");
 }
 
 /// A device of one's own, whose counters nobody else moves.

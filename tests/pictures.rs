@@ -6,7 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
-use cli_support::{frostline, two_classes};
+use cli_support::{frostline, training, two_classes};
 use frostline::graph::Store;
 use frostline::nn::{Architecture, Freeze, Head, Network, Pool, Preprocessing, init, vgg};
 use frostline::study::probe::{PREPROCESSED, Probe, Start};
@@ -17,19 +17,8 @@ use tempfile::TempDir;
 
 fn trained(folder: &TempDir, seed: &str) -> PathBuf {
     let out = folder.path().join(format!("run{seed}"));
-    let mut train = frostline(&["train"]);
-    train.arg(folder.path()).args([
-        "--model",
-        "vgg11",
-        "--weights",
-        "none",
-        "--input",
-        "32",
-        "--pool",
-        "avg",
-    ]);
-    train.args(["--freeze", "all", "--epochs", "1", "--batch", "4", "--seed", seed, "--out"]).arg(&out);
-    train.assert().success();
+    let mut train = training(folder.path(), &out);
+    assert!(train.args(["--freeze", "all", "--epochs", "1", "--seed", seed]).status().unwrap().success());
     out.join("best.safetensors")
 }
 
@@ -41,12 +30,9 @@ fn size(path: &Path) -> (u32, u32) {
 /// The gradient with respect to the input, along itself, is what the score changes by.
 #[test]
 fn the_gradient_of_a_chosen_logit_predicts_how_it_moves() {
-    let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
-    let base = layers.len();
+    let base = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let head = Head { pool: Pool::Avg, hidden: vec![12], dropout: 0.5, classes: 3, ..Head::default() };
-    layers.extend(head.layers().unwrap());
-    let preprocessing = Preprocessing::Tf;
-    let architecture = Architecture { model: "vgg11".into(), input: [32; 2], preprocessing, layers, base };
+    let architecture = Architecture::stack("vgg11", base, 32, Preprocessing::Tf, head.layers().unwrap());
     let network = Network::new(architecture, &Freeze::All, 0.0).unwrap();
     let mut store = Store::new(support::device().clone());
     init::parameters(&network.graph, &mut store, 1, |_| true).unwrap();
@@ -127,7 +113,15 @@ fn two_checkpoints_side_by_side_and_units_that_never_fire() {
     let mut same = frostline(&["show"]);
     same.arg("similarity").arg(&a).arg(&a).arg(&images).assert().success().stdout(contains("units  1.000"));
     let mut dead = frostline(&["show"]);
-    dead.arg("dead").arg(&images).arg("--from").arg(&a).assert().success().stdout(contains("block1_conv1"));
+    let dead = dead.arg("dead").arg(&images).arg("--from").arg(&a).assert().success();
+    let found = String::from_utf8_lossy(&dead.get_output().stdout).into_owned();
+    let layers: Vec<&str> = found.lines().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(
+        layers.len(),
+        8,
+        "the convolutions have a ReLU; pools, preprocessing and logits have none: {found}"
+    );
+    assert!(layers.iter().all(|layer| layer.contains("_conv")), "{found}");
 }
 
 /// `step` on a random VGG11 at 32x32.

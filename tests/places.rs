@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use assert_cmd::assert::Assert;
-use cli_support::{program, two_classes};
+use cli_support::{program, training, two_classes};
 use predicates::prelude::*;
 use predicates::str::contains;
 use tempfile::TempDir;
@@ -21,11 +21,10 @@ fn data() -> (TempDir, PathBuf) {
     (folder, out)
 }
 
-/// A VGG11 from random values at 32x32; its checkpoint takes 36 MB.
+/// The checkpoint of this run takes 36 MB.
 fn train(data: &TempDir, out: &Path, epochs: &str) -> Command {
-    let mut command = program();
-    command.arg("train").arg(data.path()).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
-    command.args(["--pool", "avg", "--batch", "4", "--epochs", epochs, "--out"]).arg(out);
+    let mut command = training(data.path(), out);
+    command.args(["--epochs", epochs]);
     command
 }
 

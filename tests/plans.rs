@@ -13,12 +13,9 @@ use frostline::ops::{Part, Precision};
 use frostline::optim::Sgd;
 
 fn graph(freeze: &Freeze) -> Graph {
-    let mut layers = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
-    let base = layers.len();
+    let base = vgg::base("vgg11", &[4, 8, 8, 16, 16]).unwrap();
     let head = Head { pool: Pool::Avg, hidden: vec![12], dropout: 0.5, classes: 3, ..Head::default() };
-    layers.extend(head.layers().unwrap());
-    let preprocessing = Preprocessing::Caffe;
-    let architecture = Architecture { model: "vgg11".into(), input: [32; 2], preprocessing, layers, base };
+    let architecture = Architecture::stack("vgg11", base, 32, Preprocessing::Caffe, head.layers().unwrap());
     Network::new(architecture, freeze, 0.0).unwrap().graph
 }
 

@@ -98,9 +98,14 @@ fn names_of_users_are_text_and_never_markup() {
 #[test]
 fn the_page_needs_nothing_but_itself() {
     let page = full().html();
-    for outside in ["http:", "https:", "<link", "url(", "@import", "src=\"/", "href="] {
+    for outside in ["http:", "https:", "url(", "@import", "src=\"/"] {
         assert!(!page.contains(outside), "the page refers to the outside: {outside}");
     }
+    assert_eq!(page.matches("href=").count(), 1, "but for the icon");
+    assert!(
+        page.contains("<link rel=\"icon\" href=\"data:image/svg+xml;base64,"),
+        "a browser would ask for one"
+    );
     assert_eq!(page.matches("src=").count(), page.matches("src=\"data:image/jpeg;base64,").count());
     assert!(page.contains("prefers-color-scheme: dark") && page.contains("width=device-width"));
 }

@@ -8,12 +8,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use cli_support::{program, two_classes};
+use cli_support::{program, training, two_classes};
 
 fn train(data: &Path, out: &Path, options: &[&str]) -> Command {
-    let mut command = program();
-    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
-    command.args(["--pool", "avg", "--batch", "4", "--quiet", "--out"]).arg(out).args(options);
+    let mut command = training(data, out);
+    command.arg("--quiet").args(options);
     command
 }
 
@@ -40,6 +39,17 @@ fn a_run_leaves_its_page() {
     // Six validate and are few enough to be shown, each with its Grad-CAM; twelve were trained on, and are shown as they
     // were augmented.
     assert_eq!(page.matches("data:image/jpeg").count(), 2 * 6 + 12);
+}
+
+/// Block 5 trains on kept results of the others: judging whole images takes more than any step did.
+#[test]
+fn a_run_over_kept_results_is_judged_on_images() {
+    let folder = two_classes(["cold", "warm"], (6, 3));
+    let out = folder.path().join("run");
+    let options = ["--freeze-until", "block4_pool", "--epochs", "1"];
+    assert!(train(folder.path(), &out, &options).status().unwrap().success());
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("6 images that were not trained on"), "the page does not judge");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use frostline::weights::keras::{self, Contents};
 use frostline::weights::map::{By, Wanted};
 use frostline::weights::{self, Format, Outgoing};
 
-mod weights_support;
+mod heap_support;
 
 const CONVOLUTIONS: [(usize, usize); 5] = [(2, 64), (2, 128), (4, 256), (4, 512), (4, 512)];
 
@@ -57,13 +57,13 @@ fn a_real_vgg19_streams_in_and_out() {
     let largest = tensors.iter().map(|t| t.shape.iter().product::<usize>() * 4).max().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("vgg19.h5");
-    let ((), heap) = weights_support::peak_of(|| write(&path, &tensors));
+    let ((), heap) = heap_support::peak_of(|| write(&path, &tensors));
     assert!(heap <= largest + (64 << 20), "writing took {heap} bytes of heap");
 
     let wanted: Vec<Wanted> =
         tensors.iter().map(|t| Wanted { name: t.name.clone(), shape: t.shape.clone() }).collect();
     let start = Instant::now();
-    let (report, heap) = weights_support::peak_of(|| {
+    let (report, heap) = heap_support::peak_of(|| {
         let mut source = weights::open(&path).unwrap();
         assert_eq!(source.format(), Format::KerasLegacyWeights);
         import(source.as_mut(), &wanted, By::Order, false, |index, values| {

@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-mod weights_support;
+mod heap_support;
 
 /// Opens and reads everything; the number of values, or the error's text.
 fn read_all(path: &Path) -> Result<usize, String> {
@@ -30,7 +30,7 @@ fn read_all(path: &Path) -> Result<usize, String> {
 /// Runs `read_all`; gives its result, the peak of the heap above what was there, and the seconds it took.
 fn measured(path: &Path) -> (Result<usize, String>, usize, f64) {
     let start = Instant::now();
-    let (result, peak) = weights_support::peak_of(|| read_all(path));
+    let (result, peak) = heap_support::peak_of(|| read_all(path));
     (result, peak, start.elapsed().as_secs_f64())
 }
 

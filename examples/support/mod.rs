@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use frostline::data::folder::{self, Dataset};
+use frostline::data::folder;
 use frostline::error::{Error, Result};
 use frostline::gpu::Device;
 use frostline::gpu::adapter::Choice;
 use frostline::graph::Store;
 use frostline::train::pretrained::Pretrained;
-use frostline::train::run::DataSettings;
+use frostline::train::run::{Data, DataSettings};
 use frostline::train::{EpochRow, Observer, Run, Session, Watcher};
 
 /// The weights that come with the project: VGG16 without its top.
@@ -19,7 +19,7 @@ pub fn weights() -> Pretrained {
 
 /// The folder of the first argument, or the clip art that comes with the project; at most so many images of each split
 /// as the second argument says.
-pub fn data() -> Result<(DataSettings, Dataset)> {
+pub fn data() -> Result<(DataSettings, Data)> {
     let mut args = std::env::args().skip(1);
     let path = PathBuf::from(args.next().unwrap_or_else(|| "examples/clipart8".to_owned()));
     let limit = args.next().and_then(|number| number.parse().ok());
@@ -27,7 +27,7 @@ pub fn data() -> Result<(DataSettings, Dataset)> {
 }
 
 /// Trains in `runs/NAME` on the best adapter, and says what came out.
-pub fn train(run: Run, images: &Dataset, name: &str) -> Result<()> {
+pub fn train(run: Run, images: Data, name: &str) -> Result<()> {
     let device = Arc::new(Device::open(&Choice::Best)?);
     let memory = device.budget(None);
     let mut store = Store::new(device);

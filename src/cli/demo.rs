@@ -3,12 +3,13 @@
 //! (a) a head on the frozen pretrained base, (b) the same with block 5 fine-tuned, (c) the same head on a random frozen
 //! base. The pass to block4_pool runs once per image and serves both (a) and (b).
 
+mod outcome;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use serde::Serialize;
-
+use self::outcome::Outcome;
 use super::Shared;
 use super::options::precision::PrecisionArgs;
 use super::progress::bar;
@@ -78,25 +79,6 @@ impl Schedule {
     }
 }
 
-/// What the demo found; `--json` prints it.
-#[derive(Debug, Serialize)]
-struct Outcome {
-    /// Validation accuracies, 0 to 1, each of the best epoch.
-    pretrained: f64,
-    fine_tuned: f64,
-    random: f64,
-    /// Share of the backward operations that the frozen base saves against nothing frozen, 0 to 1.
-    gradient_work_skipped: f64,
-    fine_tuned_gradient_work_skipped: f64,
-    /// Planned device bytes of a training step, frozen base and nothing frozen.
-    memory_bytes: u64,
-    memory_bytes_nothing_frozen: u64,
-    memory_saved: f64,
-    seconds: f64,
-    adapter: String,
-    sheet: PathBuf,
-}
-
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     let begun = Instant::now();
     let shared = &Shared { quiet: shared.quiet || args.json, ..shared.clone() };
@@ -120,10 +102,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
         adapter: store.device().info().to_string(),
         sheet,
     };
-    match args.json {
-        true => println!("{}", serde_json::to_string(&outcome).expect("plain data serialises")),
-        false => print(&outcome),
-    }
+    outcome.print(args.json);
     Ok(())
 }
 
@@ -304,24 +283,4 @@ struct Judged {
 fn shipped(path: &Path) -> PathBuf {
     let built = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     if !path.exists() && built.exists() { built } else { path.to_path_buf() }
-}
-
-fn print(outcome: &Outcome) {
-    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-    let mib = |bytes: u64| format!("{:.0} MiB", bytes as f64 / f64::from(1 << 20));
-    println!("\nvalidation accuracy (best epoch)");
-    println!("  pretrained, base frozen      {}", percent(outcome.pretrained));
-    println!("  pretrained, block 5 tuned    {}", percent(outcome.fine_tuned));
-    println!("  random, base frozen          {}", percent(outcome.random));
-    println!("gradient work skipped against nothing frozen");
-    println!("  base frozen                  {}", percent(outcome.gradient_work_skipped));
-    println!("  block 5 tuned                {}", percent(outcome.fine_tuned_gradient_work_skipped));
-    println!(
-        "device memory of a step        {} instead of {} ({} saved)",
-        mib(outcome.memory_bytes),
-        mib(outcome.memory_bytes_nothing_frozen),
-        percent(outcome.memory_saved)
-    );
-    println!("predictions                    {}", outcome.sheet.display());
-    println!("time                           {:.0} s on {}", outcome.seconds, outcome.adapter);
 }

@@ -32,7 +32,7 @@ pub struct Args {
     /// Write the mean of each map instead of the maps: avg
     #[arg(long, value_parser = ["avg"])]
     pub pool: Option<String>,
-    /// The file: .safetensors (a head trains on it), .h5 or .npz
+    /// The file: .safetensors, .h5 or .npz; 'frostline train' takes it in place of images
     #[arg(long)]
     pub out: PathBuf,
     /// vgg11, vgg13, vgg16 or vgg19

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use super::options::setup::SetupArgs;
-use super::progress::bar;
+use super::progress::{bar, count};
 use super::{Shared, save};
 use crate::error::Result;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
 use crate::train::lr_find::{Point, Range, lr_find, steepest};
-use crate::train::run::Place;
 use crate::train::run::setup;
+use crate::train::run::{Data, Place};
 use crate::train::{Stage, interrupt};
 
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,7 @@ use crate::train::{Stage, interrupt};
     after_help = "Example: frostline lr-find examples/clipart8 --input 64 --limit-images 64 --steps 40 --out lr.svg"
 )]
 pub struct Args {
-    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
+    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*; or a file that 'frostline features' wrote
     pub data: PathBuf,
     #[command(flatten)]
     pub setup: SetupArgs,
@@ -39,7 +39,7 @@ pub struct Args {
 }
 
 pub fn run(args: &Args, shared: &Shared) -> Result<()> {
-    let (mut run, images) = args.setup.run(&args.data, shared)?;
+    let (mut run, data) = args.setup.run(&args.data, shared)?;
     run.data.val = 0;
     let device = shared.open()?;
     let memory = shared.budget(&device);
@@ -51,17 +51,19 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     setup::fill(&run, &mut store)?;
     interrupt::listen();
     let graph = setup::graph(&run, &stage)?;
-    let loaders = setup::loaders(&run, &images)?;
     let features = bar("features", run.data.train, shared.quiet);
-    let staged = match run.data.features()? {
-        Some(file) => setup::stage_on(&run, &graph, &file)?,
-        None => setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
-            features.set_position(done as u64);
-        })?,
+    let staged = match &data {
+        Data::Features(file) => setup::stage_on(&run, &graph, file)?,
+        Data::Images(images) => {
+            let loaders = setup::loaders(&run, images)?;
+            setup::stage(&run, &graph, &loaders[..1], None, &mut store, |done, _| {
+                features.set_position(done as u64);
+            })?
+        }
     };
     features.finish_and_clear();
     let range = Range { from: args.from_rate, to: args.to_rate, steps: args.steps };
-    let progress = bar("steps", args.steps, shared.quiet);
+    let progress = count("steps", args.steps, shared.quiet);
     let settings = (run.optimizer.rule(), run.batch, run.seed, staged.memory);
     let points = lr_find(&staged.graph, &mut store, &*staged.train, settings, range, |step| {
         progress.set_position(step as u64);

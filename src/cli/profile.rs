@@ -37,7 +37,8 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     if args.steps == 0 {
         return Err(Error::Usage("--steps takes at least 1".into()));
     }
-    let (run, images) = args.setup.run(&args.data, shared)?;
+    let (run, data) = args.setup.run(&args.data, shared)?;
+    let images = data.images()?;
     let rate = args.setup.optimizer.lr;
     let stage = Stage { freeze: args.setup.model.freeze()?, epochs: 1, rate };
     let graph = setup::graph(&run, &stage)?;
@@ -55,7 +56,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     };
     let memory = shared.budget(&device);
     let mut passes = Passes::new(&graph, &mut store, run.batch, Some(rule), memory)?;
-    let samples = ImageSamples(setup::loaders(&run, &images)?.swap_remove(0));
+    let samples = ImageSamples(setup::loaders(&run, images)?.swap_remove(0));
     let profile = profile(&mut passes, &samples, roofline, &settings)?;
     print!("{profile}");
     let title = format!("A training step of {}, {} images", run.architecture.model, run.batch);

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use crate::error::Result;
 use crate::graph::Store;
@@ -10,18 +10,35 @@ use crate::train::{EpochRow, Metrics, Observer, Stage, Watcher};
 
 /// A bar over images with rate and time left; silent where there is no terminal or under `--quiet`.
 pub fn bar(label: &str, images: usize, quiet: bool) -> ProgressBar {
+    styled("{prefix:<9} {bar:30} {pos}/{len} images  {rate}{left}{msg}", label, images, quiet)
+}
+
+/// A bar over anything else, with the time left.
+pub fn count(label: &str, all: usize, quiet: bool) -> ProgressBar {
+    styled("{prefix:<9} {bar:30} {pos}/{len}  {left}", label, all, quiet)
+}
+
+fn styled(template: &str, label: &str, all: usize, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let template = "{prefix:<9} {bar:30} {pos}/{len} images  {images}  left {eta}  {msg}";
-    ProgressBar::new(images as u64).with_style(style(template)).with_prefix(label.to_owned())
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        if let Some(rate) = rate(state) {
+            let _ = write!(out, "{rate:.1} images/s  ");
+        }
+    });
+    let style = style.with_key("left", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        if rate(state).is_some() {
+            let _ = write!(out, "left {:#}  ", HumanDuration(state.eta()));
+        }
+    });
+    ProgressBar::new(all as u64).with_style(style).with_prefix(label.to_owned())
 }
 
-fn style(template: &str) -> ProgressStyle {
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.with_key("images", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{:.1} images/s", state.per_sec());
-    })
+/// How many a second, once something is done.
+fn rate(state: &ProgressState) -> Option<f64> {
+    Some(state.per_sec()).filter(|rate| state.pos() > 0 && *rate > 0.0)
 }
 
 /// A spinner that names what is being done; silent where there is no terminal or under `--quiet`.
@@ -45,16 +62,18 @@ pub struct Watch {
     run: ProgressBar,
     /// Over the images of the epoch under way, or of the features.
     epoch: Option<ProgressBar>,
+    /// The epoch that is next, counted from 0.
+    next: usize,
     header_is_due: bool,
 }
 
 impl Watch {
-    pub fn new(epochs: usize, images: usize, quiet: bool, json: bool) -> Watch {
+    /// Of a run over `epochs` epochs of `images` images, of which `next` are behind it.
+    pub fn new((next, epochs): (usize, usize), images: usize, quiet: bool, json: bool) -> Watch {
         let bars = MultiProgress::new();
-        let run =
-            bar("epochs", epochs, quiet).with_style(style("{prefix:<9} {bar:30} {pos}/{len}  left {eta}"));
+        let run = count("epochs", epochs, quiet);
         let run = if run.is_hidden() { run } else { bars.add(run) };
-        Watch { epochs, images, quiet, json, bars, run, epoch: None, header_is_due: true }
+        Watch { epochs, images, quiet, json, bars, run, epoch: None, next, header_is_due: true }
     }
 
     fn open(&mut self, label: &str, images: usize) -> &ProgressBar {
@@ -63,6 +82,13 @@ impl Watch {
             let bar = bar(label, images, quiet);
             if bar.is_hidden() { bar } else { bars.insert(0, bar) }
         })
+    }
+
+    /// Opens the bar of the epoch that is next, so that its rate counts from the beginning.
+    fn begin(&mut self) {
+        let (label, images) = (format!("{}/{}", self.next + 1, self.epochs), self.images);
+        self.run.set_position(self.next as u64);
+        self.open(&label, images).tick();
     }
 
     fn close(&mut self) {
@@ -92,10 +118,13 @@ impl Drop for Watch {
 
 impl Observer for Watch {
     fn step(&mut self, epoch: usize, done: usize, metrics: &Metrics) {
-        let (label, images) = (format!("{}/{}", epoch + 1, self.epochs), self.images);
-        let bar = self.open(&label, images);
+        let Some(bar) = &self.epoch else { return };
+        // A run that lost its device may have gone back.
+        bar.set_prefix(format!("{}/{}", epoch + 1, self.epochs));
         bar.set_position(done as u64);
-        bar.set_message(format!("loss {:.4} acc {:.3}", metrics.loss(), metrics.accuracy()));
+        if metrics.samples() > 0 {
+            bar.set_message(format!("loss {:.4} acc {:.3}", metrics.loss(), metrics.accuracy()));
+        }
     }
 
     fn epoch(&mut self, _store: &Store, row: &EpochRow, best: bool) -> Result<()> {
@@ -113,12 +142,17 @@ impl Observer for Watch {
             }
             self.result(&line(row, self.epochs, rate, best));
         }
+        self.next = row.epoch + 1;
+        if self.next < self.epochs {
+            self.begin();
+        }
         Ok(())
     }
 }
 
 impl Watcher for Watch {
     fn stage(&mut self, stage: &Stage, first: usize) {
+        self.close();
         self.say(&format!(
             "stage     epochs {} to {}, frozen: {}, rate {}",
             first + 1,
@@ -135,6 +169,7 @@ impl Watcher for Watch {
     fn cached(&mut self, about: &str) {
         self.close();
         self.say(&format!("cached    {about}"));
+        self.begin();
     }
 }
 

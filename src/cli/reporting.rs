@@ -18,7 +18,7 @@ use crate::study::profile;
 use crate::study::show::{Method, gradcam};
 use crate::train::augment::preview;
 use crate::train::evaluate::{Evaluation, evaluate};
-use crate::train::passes::Passes;
+use crate::train::passes::{self, Passes};
 use crate::train::run::keeper::BEST;
 use crate::train::run::setup;
 use crate::train::{
@@ -134,8 +134,31 @@ fn layer_times(session: &Session, store: &mut Store, memory: u64) -> Result<Opti
     Ok(found.map(|(layers, samples)| LayerTimes::of(&layers, samples)))
 }
 
+/// What the best checkpoint makes of the samples that validate; nothing where none do.
 fn judge(session: &Session, store: Store, memory: u64) -> Result<Option<Judged>> {
-    let (run, Some(loader)) = (&session.run, session.loaders.get(1)) else { return Ok(None) };
+    let run = &session.run;
+    if run.data.val == 0 {
+        return Ok(None);
+    }
+    let (network, mut store) = best(session, store)?;
+    // Kernels that tuning chose may take more than the announced ones: one image is judged whatever they take.
+    let least = store.device().live_bytes() + passes::least_evaluation(&network.graph, &store)?;
+    let memory = memory.max(least);
+    if let Some(file) = session.features() {
+        let head = setup::behind(run, &network.graph, file.layer())?.rest;
+        let found = evaluate(&head, &mut store, &file.part(true, run.batch), run.batch, memory)?;
+        let what = "rows of features that were not trained on";
+        return Ok(Some(Judged::of_rows(&found, what, &run.data.classes)));
+    }
+    let loader = &session.loaders[1];
+    let samples = ImageSamples(loader.clone());
+    let found = evaluate(&network.graph, &mut store, &samples, run.batch, memory)?;
+    let what = "images that were not trained on";
+    judged(&network, &mut store, &found, what, &run.data.classes, (loader, &run.data.path)).map(Some)
+}
+
+/// The network of the best epoch, and its weights in a store of their own.
+fn best(session: &Session, store: Store) -> Result<(Network, Store)> {
     let (checkpoint, mut source) = Checkpoint::open(&session.folder.join(BEST))?;
     let mut network = checkpoint.network()?;
     network.graph.set_trainable(|_| false);
@@ -145,10 +168,7 @@ fn judge(session: &Session, store: Store, memory: u64) -> Result<Option<Judged>>
     let mut store = Store::new(device);
     (store.choices, store.precision) = (choices, precision);
     checkpoint.load(&mut *source, &mut store)?;
-    let samples = ImageSamples(loader.clone());
-    let found = evaluate(&network.graph, &mut store, &samples, run.batch, memory)?;
-    let what = "images that were not trained on";
-    judged(&network, &mut store, &found, what, &run.data.classes, (loader, &run.data.path)).map(Some)
+    Ok((network, store))
 }
 
 /// What `found` says of the images of `loader` in `folder`, which are `what` in words; with Grad-CAM beside the highest

@@ -28,7 +28,7 @@ use crate::train::{History, Run, Session, interrupt};
     after_help = "Example: frostline train examples/clipart8 --input 96 --pool avg --limit-images 64 --epochs 5"
 )]
 pub struct Args {
-    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
+    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*; or a file that 'frostline features' wrote
     #[arg(required_unless_present = "resume")]
     pub data: Option<PathBuf>,
     /// A known recipe; options beside it win: seed (as published) or seed-fixed (its mistakes mended)
@@ -83,10 +83,11 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
 
 /// Finds out which scenario the images are, says why, and trains as if it had been asked for.
 fn advised(args: &Args, data: &Path, shared: &Shared) -> Result<()> {
-    let (run, images) = args.setup.run(data, shared)?;
+    let (run, data) = args.setup.run(data, shared)?;
+    let images = data.images()?;
     let device = shared.open()?;
     let memory = shared.budget(&device);
-    let advice = advise(&run, &images, &mut args.setup.precision.store(device), memory)?;
+    let advice = advise(&run, images, &mut args.setup.precision.store(device), memory)?;
     advice.reasons().iter().for_each(|reason| shared.say(format_args!("advice    {reason}")));
     let line = presets::with_scenario(std::env::args_os().collect(), advice.scenario);
     Cli::parse_from(presets::expand(line)).run()
@@ -101,7 +102,12 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
     session.cache = args.cache.open(shared);
     interrupt::listen();
     describe(shared, &session)?;
-    let mut watch = Watch::new(session.run.epochs(), session.run.data.train, shared.quiet, args.json);
+    let mut watch = Watch::new(
+        (session.progress.epoch(), session.run.epochs()),
+        session.run.data.train,
+        shared.quiet,
+        args.json,
+    );
     let mut reporting = Reporting::new(&session, &mut watch)?;
     let result = session.go_on_losing(&mut store, &mut reporting, |what| {
         shared.say(format_args!("warning   {what}: going on from what was last saved"));
@@ -119,7 +125,7 @@ fn train(args: &Args, shared: &Shared) -> Result<()> {
 fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, RunFolder)> {
     presets::describe(args.preset.as_deref(), args.scenario.as_deref(), shared);
     args.fitting.check()?;
-    let (mut run, images) = args.setup.run(data, shared)?;
+    let (mut run, opened) = args.setup.run(data, shared)?;
     args.fitting.apply(&mut run, args.setup.model.freeze()?, args.setup.optimizer.lr)?;
     run.augmentation = args.ranges.over(&run.augmentation)?;
     (run.augment_validation, run.cache_augment) = (args.augment_validation, args.cache.cache_augment);
@@ -132,7 +138,7 @@ fn begin(args: &Args, data: &Path, shared: &Shared) -> Result<(Session, Store, R
     for stage in &run.stages {
         args.tune.apply(&graph(&run, stage)?, &mut store, shared)?;
     }
-    let session = Session::begin(run, &images, &mut store, memory, &folder.path)?;
+    let session = Session::begin(run, opened, &mut store, memory, &folder.path)?;
     if let Some(report) = &session.imported {
         weights::describe(shared, report, session.run.architecture.preprocessing)?;
     }

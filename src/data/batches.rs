@@ -1,13 +1,14 @@
 //! Batches of pixels: decoded ahead on worker threads, in the order asked for, whatever the files do.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::buffers::Buffers;
 use super::cache::Cache;
 use super::decode::{self, Decoder};
 use super::prefetch::{Load, Pixels, Prefetch};
 use super::split::Split;
+use super::unreadable::Unreadable;
 use crate::error::{Error, Result};
 
 /// How a split is loaded.
@@ -67,35 +68,6 @@ struct Source {
     unreadable: Mutex<Unreadable>,
 }
 
-/// Images that could not be read so far. An image that fails in every epoch counts once.
-#[derive(Clone, Debug, Default)]
-pub struct Unreadable {
-    /// Index in the split and what is wrong, the file named; the first [`Unreadable::NAMED`] of them.
-    pub named: BTreeMap<u32, String>,
-    /// Those beyond the ones named.
-    others: std::collections::BTreeSet<u32>,
-}
-
-impl Unreadable {
-    /// How many are kept with their message: enough to mend, too few to fill the memory.
-    pub const NAMED: usize = 100;
-
-    pub fn count(&self) -> usize {
-        self.named.len() + self.others.len()
-    }
-
-    fn add(&mut self, index: u32, error: &Error) {
-        if self.named.contains_key(&index) {
-            return;
-        }
-        if self.named.len() < Self::NAMED {
-            self.named.insert(index, error.to_string());
-        } else {
-            self.others.insert(index);
-        }
-    }
-}
-
 /// One batch. Its buffer goes back to the loader when it is dropped.
 pub struct Batch {
     /// (n, h, w, 3) RGB, 0 to 255.
@@ -121,39 +93,6 @@ impl Batch {
 impl Drop for Batch {
     fn drop(&mut self) {
         self.buffers.give_back(std::mem::take(&mut self.pixels));
-    }
-}
-
-/// Pixel buffers of batches that were dropped.
-#[derive(Default)]
-struct Buffers(Mutex<Vec<Vec<u8>>>);
-
-impl Buffers {
-    /// Two are in flight as a rule: one on its way to the device, one being filled.
-    const KEPT: usize = 3;
-
-    fn take(&self, bytes: usize) -> Result<Vec<u8>> {
-        let mut buffer = self.lock().pop().unwrap_or_default();
-        buffer.clear();
-        let out_of_memory = |_| {
-            let needed = crate::error::bytes(bytes as u64);
-            Error::Usage(format!(
-                "the pixels of a batch take {needed}, more than the system gives: use a smaller --batch or --input"
-            ))
-        };
-        buffer.try_reserve_exact(bytes).map_err(out_of_memory)?;
-        Ok(buffer)
-    }
-
-    fn give_back(&self, buffer: Vec<u8>) {
-        let mut kept = self.lock();
-        if kept.len() < Self::KEPT && buffer.capacity() > 0 {
-            kept.push(buffer);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,8 +1,8 @@
 //! An opened adapter: buffers, transfers, kernels.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -10,9 +10,10 @@ use crate::gpu::adapter::{self, Choice, Info};
 use crate::gpu::buffer::{Buffer, Form, Raw, TEXEL_ROW};
 use crate::gpu::caps::{Caps, Class};
 use crate::gpu::disk::Disk;
+use crate::gpu::failure::{Cause, Failure};
 use crate::gpu::kernel::Kernel;
-use crate::gpu::pipeline::{Build, Cache, Pipeline, Slot};
-use crate::gpu::upload::Ring;
+use crate::gpu::pipeline::{Build, Cache, Compiler, Pipeline, Slot};
+use crate::gpu::ring::Ring;
 
 /// A device with all of its adapter's limits, and everything that was compiled on it.
 pub struct Device {
@@ -27,32 +28,6 @@ pub struct Device {
     /// Nanoseconds that the host has waited for the device.
     waited: AtomicU64,
     failure: Failure,
-}
-
-/// The first thing that went wrong outside of any call.
-#[derive(Clone, Default)]
-struct Failure(Arc<Mutex<Option<Cause>>>);
-
-#[derive(Clone)]
-enum Cause {
-    /// The device is gone: a new one may serve.
-    Lost(String),
-    /// The driver refused something.
-    Refused(String),
-}
-
-impl Failure {
-    /// Keeps the first; but a loss explains whatever was refused before it was reported.
-    fn record(&self, cause: Cause) {
-        let mut first = self.first();
-        if matches!((&*first, &cause), (None, _) | (Some(Cause::Refused(_)), Cause::Lost(_))) {
-            *first = Some(cause);
-        }
-    }
-
-    fn first(&self) -> MutexGuard<'_, Option<Cause>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What to change about an adapter before opening it: for tests and for people who hunt a driver's bug.
@@ -87,7 +62,7 @@ impl Device {
         }
         let (raw, queue) = open_adapter(&adapter)
             .map_err(|e| Error::Device(format!("cannot open {info}: {e}; try --adapter cpu")))?;
-        let failure = watch(&raw);
+        let failure = Failure::watch(&raw);
         let (pipelines, ring, live, waited) = Default::default();
         Ok(Device { raw, queue, info, why, pipelines, disk: None, ring, live, waited, failure })
     }
@@ -199,7 +174,8 @@ impl Device {
     pub fn pipeline(&self, kernel: &Kernel, slots: &[Slot], build: Build) -> Result<Arc<Pipeline>> {
         let immediates = self.caps().immediates.min(128);
         let disk = self.disk.as_ref().map(|disk| &disk.raw);
-        self.pipelines.get(&self.raw, immediates, kernel, slots, build, disk)
+        let compiler = Compiler { device: &self.raw, immediates, disk };
+        self.pipelines.get(&compiler, kernel, slots, build)
     }
 
     /// Waits for everything submitted so far.
@@ -291,19 +267,4 @@ fn open_adapter(adapter: &wgpu::Adapter) -> Result<(wgpu::Device, wgpu::Queue), 
         memory_hints: wgpu::MemoryHints::Performance,
         trace: wgpu::Trace::Off,
     }))
-}
-
-/// Collects what the driver reports outside of any call, instead of wgpu's default panic.
-fn watch(device: &wgpu::Device) -> Failure {
-    let failure = Failure::default();
-    let (on_error, on_loss) = (failure.clone(), failure.clone());
-    device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
-        on_error.record(Cause::Refused(error.to_string()));
-    }));
-    device.set_device_lost_callback(move |reason, message| {
-        if reason != wgpu::DeviceLostReason::Destroyed {
-            on_loss.record(Cause::Lost(message));
-        }
-    });
-    failure
 }

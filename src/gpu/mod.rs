@@ -8,12 +8,14 @@ pub mod device;
 mod disk;
 pub mod dtype;
 pub mod edit;
+mod failure;
 pub mod kernel;
 pub mod launch;
 pub mod matrix;
 mod memory;
 pub mod pipeline;
 pub mod read_back;
+mod ring;
 pub mod timer;
 mod upload;
 

@@ -35,6 +35,15 @@ pub struct Pipeline {
 
 type Key = (Kernel, Vec<Slot>, Build);
 
+/// What all kernels of one device are compiled with.
+pub(super) struct Compiler<'d> {
+    pub device: &'d wgpu::Device,
+    /// Bytes of a kernel's parameters that go with the dispatch; 0 where they go through a uniform buffer.
+    pub immediates: u32,
+    /// What the driver compiled before.
+    pub disk: Option<&'d wgpu::PipelineCache>,
+}
+
 /// All pipelines of one device; a kernel is compiled when it is first asked for.
 #[derive(Default)]
 pub(super) struct Cache {
@@ -46,19 +55,17 @@ impl Cache {
     /// The WGSL does not compile; the message holds naga's report.
     pub fn get(
         &self,
-        device: &wgpu::Device,
-        immediates: u32,
+        compiler: &Compiler,
         kernel: &Kernel,
         slots: &[Slot],
         build: Build,
-        disk: Option<&wgpu::PipelineCache>,
     ) -> Result<Arc<Pipeline>> {
         let key = (kernel.clone(), slots.to_vec(), build);
         let mut known = self.known.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         if let Some(pipeline) = known.get(&key) {
             return Ok(pipeline.clone());
         }
-        let pipeline = Arc::new(compile(device, immediates, kernel, slots, build, disk)?);
+        let pipeline = Arc::new(compile(compiler, kernel, slots, build)?);
         known.insert(key, pipeline.clone());
         Ok(pipeline)
     }
@@ -68,14 +75,8 @@ impl Cache {
     }
 }
 
-fn compile(
-    device: &wgpu::Device,
-    immediates: u32,
-    kernel: &Kernel,
-    slots: &[Slot],
-    build: Build,
-    disk: Option<&wgpu::PipelineCache>,
-) -> Result<Pipeline> {
+fn compile(compiler: &Compiler, kernel: &Kernel, slots: &[Slot], build: Build) -> Result<Pipeline> {
+    let &Compiler { device, immediates, disk } = compiler;
     let label = kernel.to_string();
     let number = |slot: &Slot| {
         let declared = kernel.bindings().find(|(_, name)| *name == slot.name);

@@ -1,28 +1,14 @@
 //! Writing to the device through a small ring of mapped buffers: feeding a step allocates nothing, and what is on its
 //! way to the device is bounded.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use crate::error::Result;
+use crate::gpu::ring::Chunk;
 use crate::gpu::{Buffer, Device};
 
 /// Bytes of one buffer of the ring; what is longer goes in pieces.
 const CHUNK: u64 = 8 << 20;
-/// Buffers of the ring: one being filled while others are read.
-const CHUNKS: usize = 4;
 /// Labels and the like are left to the queue, whose own staging is as small.
 const SMALL: usize = 64 << 10;
-
-/// The ring; its buffers are made when they are first needed.
-#[derive(Default)]
-pub(super) struct Ring(Mutex<VecDeque<Chunk>>);
-
-struct Chunk {
-    buffer: wgpu::Buffer,
-    /// The submission after which it may be filled again.
-    read: wgpu::SubmissionIndex,
-}
 
 impl Device {
     /// Writes `bytes` at `offset`, ordered before later submissions. Waits where the ring is full of what the device
@@ -48,17 +34,13 @@ impl Device {
         encoder.copy_buffer_to_buffer(&staging, 0, buffer.words(), offset, bytes.len() as u64);
         let read = self.queue.submit([encoder.finish()]);
         staging.map_async(wgpu::MapMode::Write, .., |_| {});
-        self.ring.chunks().push_back(Chunk { buffer: staging, read });
+        self.ring.put(Chunk { buffer: staging, read });
         Ok(())
     }
 
     /// A mapped buffer: a new one while there are few, else the one that was filled first, once it has been read.
     fn free_chunk(&self) -> Result<wgpu::Buffer> {
-        let oldest = {
-            let mut chunks = self.ring.chunks();
-            if chunks.len() < CHUNKS { None } else { chunks.pop_front() }
-        };
-        match oldest {
+        match self.ring.take() {
             Some(chunk) => {
                 let until = wgpu::PollType::Wait { submission_index: Some(chunk.read), timeout: None };
                 self.poll(until)?;
@@ -71,12 +53,6 @@ impl Device {
                 mapped_at_creation: true,
             })),
         }
-    }
-}
-
-impl Ring {
-    fn chunks(&self) -> std::sync::MutexGuard<'_, VecDeque<Chunk>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

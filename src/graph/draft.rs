@@ -1,16 +1,18 @@
 //! The draft: every step of a run in order, over tensors that have a role and a size but no memory yet.
 
+mod updates;
+
 use std::collections::{HashMap, HashSet};
 
 use crate::gpu::{Caps, Form};
-use crate::graph::builder::{Graph, Node, NodeId, Param, ParamId};
+use crate::graph::builder::{Graph, Node, NodeId, ParamId};
 use crate::graph::fuse::{Inside, fuse};
 use crate::graph::grad::Sweep;
 use crate::graph::role::{Owner, Role};
 use crate::graph::settings::Settings;
 use crate::graph::share::Shared;
-use crate::ops::{Access, Dtype, Live, Lowered, Operand, Precision, Rungs, Scratch, Site, Step, Word};
-use crate::optim::{self, Clip, Scaling, scaling};
+use crate::ops::{Access, Dtype, Lowered, Operand, Rungs, Scratch, Site, Step};
+use crate::optim::{Scaling, scaling};
 use crate::shape::Shape;
 
 /// What a step does with what lies at its gradient destination.
@@ -150,44 +152,6 @@ impl Drafter<'_> {
                 self.update(*param);
             }
         }
-    }
-
-    /// Small gradients would become zero in half precision.
-    fn scales_losses(&self) -> bool {
-        self.settings.rule.is_some() && self.settings.precision == Precision::F16
-    }
-
-    /// A joint norm, and whether all gradients are finite, is known once the last one is there.
-    fn updates_wait(&self) -> bool {
-        let clip = self.settings.rule.as_ref().and_then(|rule| rule.common().clip);
-        self.scales_losses() || matches!(clip, Some(Clip::GlobalNorm(_)))
-    }
-
-    fn late_updates(&mut self) {
-        let Some(rule) = self.settings.rule.clone().filter(|_| self.updates_wait()) else { return };
-        let trained = self.trained.clone();
-        let shapes: Vec<Shape> = trained.iter().map(|p| self.graph.params[p.0].spec.shape).collect();
-        if self.scales_losses() {
-            self.block(Owner::Trained, Scaling::default().unscale(&shapes, self.caps), &[]);
-        }
-        self.block(Owner::Trained, optim::before(rule.as_ref(), &shapes, self.caps), &[]);
-        trained.into_iter().for_each(|param| self.update(param));
-    }
-
-    fn update(&mut self, param: ParamId) {
-        let Some(rule) = &self.settings.rule else { return };
-        let Param { spec, rate, .. } = &self.graph.params[param.0];
-        let mut lowered = optim::update(rule.as_ref(), spec.shape, self.caps);
-        if self.scales_losses() {
-            lowered = scaling::only_if_it_counts(rule.as_ref(), lowered);
-        }
-        for word in lowered.steps.iter_mut().flat_map(|step| &mut step.words) {
-            if *word == Word::Live(Live::LearningRate) && *rate != 1.0 {
-                *word = Word::Scaled(Live::LearningRate, *rate);
-            }
-        }
-        self.block(Owner::Param(param), lowered, &[]);
-        self.shared.update(param);
     }
 
     fn site<'s>(&'s self, node: &Node, x: &'s [Shape]) -> Site<'s> {

@@ -12,6 +12,15 @@ use crate::ops::Precision;
 
 /// Named device tensors. Programs for training, evaluation and prediction over one store see the same weights, and run
 /// on the same choice of kernels.
+///
+/// ```no_run
+/// use std::sync::Arc;
+/// use frostline::gpu::{Device, adapter::Choice};
+/// let mut store = frostline::graph::Store::new(Arc::new(Device::open(&Choice::Best)?));
+/// store.write("dense/bias", &[0.0, 0.5])?;
+/// assert_eq!(store.read("dense/bias")?, [0.0, 0.5]);
+/// # Ok::<(), frostline::error::Error>(())
+/// ```
 pub struct Store {
     device: Arc<Device>,
     /// Rungs for programs over this store, instead of the ops' defaults: what tuning found, or a receipt says.

@@ -62,6 +62,16 @@ impl Layer {
         Layer { name: name.into(), kind }
     }
 
+    /// Whether its results go through a ReLU.
+    pub fn is_rectified(&self) -> bool {
+        match self.kind {
+            LayerKind::Conv2d { relu, .. }
+            | LayerKind::Dense { relu, .. }
+            | LayerKind::BatchNorm { relu, .. } => relu,
+            _ => false,
+        }
+    }
+
     /// The op that computes this layer.
     pub fn op(&self) -> OpRef {
         fn shared(op: impl Op + 'static) -> OpRef {

@@ -76,11 +76,7 @@ mod tests {
         let layers = base("conv8,bn,conv8,bn,pool").unwrap();
         let names: Vec<&str> = layers.iter().map(|layer| layer.name.as_str()).collect();
         assert_eq!(names, ["block1_conv1", "block1_bn1", "block1_conv2", "block1_bn2", "block1_pool"]);
-        let relu = |kind: &LayerKind| match kind {
-            LayerKind::Conv2d { relu, .. } | LayerKind::BatchNorm { relu, .. } => *relu,
-            _ => false,
-        };
-        let relus: Vec<bool> = layers.iter().map(|layer| relu(&layer.kind)).collect();
+        let relus: Vec<bool> = layers.iter().map(Layer::is_rectified).collect();
         assert_eq!(relus, [false, true, false, true, false]);
         for chain in ["bn", "conv8,pool,bn", "conv8,bn,bn"] {
             assert!(base(chain).unwrap_err().to_string().contains("layer 'bn'"), "{chain}");

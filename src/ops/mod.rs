@@ -3,6 +3,24 @@
 //! An op states its shape rule, its parameters, its lowering to steps, its cost and its plain-loop reference. It knows
 //! nothing of freezing, memory, or devices: the backward lowering is told which gradients are wanted, and what it keeps
 //! from the forward pass is what its backward steps read.
+//!
+//! ```
+//! use frostline::gpu::Caps;
+//! use frostline::ops::{Case, Operand, Rung, Rungs, Wants, conv2d::Conv2d};
+//!
+//! let case = Case::new(Conv2d::vgg(8), &[&[2, 6, 6, 3]]); // x (n, h, w, ci)
+//! assert_eq!(case.op.output(&case.x)?.to_string(), "2x6x6x8");
+//! assert_eq!(case.op.macs(&case.x), 2 * 6 * 6 * 8 * (3 * 3 * 3));
+//!
+//! // Somebody needs the gradients of kernel and bias, and nobody that of x: then no step computes it.
+//! let caps = Caps::default();
+//! let site = case.site(&caps, Rungs::all(Rung::Naive));
+//! let wants = Wants { d_x: vec![false], d_params: vec![true, true] };
+//! let backward = case.op.backward(&site, &wants);
+//! let mut touched = backward.steps.iter().flat_map(|step| &step.bindings).map(|binding| binding.operand);
+//! assert!(touched.all(|operand| operand != Operand::DX(0)));
+//! # Ok::<(), String>(())
+//! ```
 
 pub mod affine_warp;
 pub mod batch_norm;
@@ -32,6 +50,7 @@ pub mod score;
 pub mod softmax_cross_entropy;
 pub mod step;
 pub mod trial;
+pub mod word;
 
 use std::any::Any;
 use std::fmt;
@@ -57,7 +76,8 @@ pub use reference::{Array, Given, Gradients};
 pub use rung::{Rung, Rungs};
 pub use score::Score;
 pub use softmax_cross_entropy::SoftmaxCrossEntropy;
-pub use step::{Access, Live, Now, Operand, Part, Step, Word};
+pub use step::{Access, Operand, Part, Step};
+pub use word::{Live, Now, Word};
 
 /// A parameter that an op asks for.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,6 +1,6 @@
 //! What the plain-loop CPU references work with: arrays of f64. They are the specification of every op.
 
-use crate::ops::step::Now;
+use crate::ops::Now;
 use crate::shape::Shape;
 
 /// A dense row-major array.

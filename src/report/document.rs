@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::error::Result;
@@ -24,6 +26,7 @@ pub trait Page {
                     meta charset="utf-8";
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     title { (self.title()) }
+                    link rel="icon" href=(icon());
                     style { (PreEscaped(svg::STYLE)) (PreEscaped(include_str!("page.css"))) }
                 }
                 body { main { (self.body()) } }
@@ -39,6 +42,11 @@ pub trait Page {
     fn write(&self, path: &Path) -> Result<()> {
         file::replace_by(path, self.html().as_bytes())
     }
+}
+
+/// A snow crystal for the browser's tab, inline: without one a browser would ask for a file.
+fn icon() -> String {
+    format!("data:image/svg+xml;base64,{}", BASE64_STANDARD.encode(include_bytes!("icon.svg")))
 }
 
 pub(super) fn section(title: &str, inside: Markup) -> Markup {

@@ -51,8 +51,18 @@ impl Judged {
             Ok(Loss { scores: scores.clone(), path, picture, overlay })
         };
         let losses = scores.top_losses.iter().map(&mut loss).collect::<Result<_>>()?;
+        Ok(Judged { losses, ..Judged::blind(scores, what) })
+    }
+
+    /// What `scores` say of samples that are `what` in words and have no pictures.
+    fn blind(scores: Scores, what: &str) -> Judged {
         let on = format!("{} {what}: {:.1} % right.", scores.images, 100.0 * scores.accuracy);
-        Ok(Judged { on, scores, losses })
+        Judged { on, scores, losses: Vec::new() }
+    }
+
+    /// What `found` says of rows of features.
+    pub fn of_rows(found: &Evaluation, what: &str, classes: &[String]) -> Judged {
+        Judged::blind(Scores::of(found, classes, GUESSES, 0), what)
     }
 }
 

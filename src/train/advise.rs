@@ -91,8 +91,7 @@ pub fn advise(run: &Run, images: &Dataset, store: &mut Store, memory: u64) -> Re
 
 /// The validation accuracy of a linear classifier on the averaged features of `layer`.
 fn probe(run: &Run, layer: &str, images: &Dataset, store: &mut Store, memory: u64) -> Result<f64> {
-    let few =
-        Dataset { train: images.train.limited(PROBED), val: images.val.limited(PROBED), ..images.clone() };
+    let few = images.clone().limited(Some(PROBED));
     let mut probe =
         Run { architecture: architecture(&run.architecture, layer, images.classes.len())?, ..run.clone() };
     (probe.data.train, probe.data.val) = (few.train.len(), few.val.len());

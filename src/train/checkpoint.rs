@@ -25,6 +25,22 @@ pub const KEY: &str = "frostline";
 const PROGRESS: &str = "frostline.progress";
 
 /// What a checkpoint says besides its tensors.
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use frostline::gpu::{Device, adapter::Choice};
+/// use frostline::graph::Store;
+/// use frostline::train::Checkpoint;
+///
+/// let (checkpoint, mut source) = Checkpoint::open("runs/mine/best.safetensors".as_ref())?;
+/// let network = checkpoint.network()?;
+/// println!("{} at {:?}: {:?}", checkpoint.architecture.model, checkpoint.architecture.input, checkpoint.class_names());
+/// let mut store = Store::new(Arc::new(Device::open(&Choice::Best)?));
+/// checkpoint.load(&mut *source, &mut store)?;
+/// assert_eq!(store.read(&network.graph.params[0].name)?.len(), 3 * 3 * 3 * 64);
+/// # Ok::<(), frostline::error::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub architecture: Architecture,

@@ -6,6 +6,7 @@ pub mod average;
 pub mod callbacks;
 pub mod checkpoint;
 pub mod convert;
+pub mod digest;
 pub mod evaluate;
 pub mod features;
 pub mod fit;

@@ -4,6 +4,7 @@ use md5::{Digest, Md5};
 
 use crate::error::Result;
 use crate::graph::{Graph, Store};
+use crate::weights::known::hex;
 
 /// MD5 over the bits of all parameters of `graph` that training moves, in order.
 ///
@@ -14,5 +15,5 @@ pub fn fingerprint(graph: &Graph, store: &Store) -> Result<String> {
     for param in graph.params.iter().filter(|param| param.trainable || !param.spec.learnt) {
         hash.update(bytemuck::cast_slice::<f32, u8>(&store.read(&param.name)?));
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hash.finalize()))
 }

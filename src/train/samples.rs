@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::data::batches::{Batch, Loader};
 use crate::error::{Error, Result};
 use crate::ops::random::pcg4d;
-use crate::train::features::cache::{Digest, digest};
+use crate::train::digest::{Digest, digest};
 
 /// Samples of one step, as bytes for the graph's input.
 pub struct Minibatch {

@@ -4,12 +4,22 @@ use std::io::Read;
 
 use half::{bf16, f16};
 
-use super::Dtype;
+use super::entry::Dtype;
 
 /// Bytes decoded at a time: the only scratch a read needs beside its result.
 const CHUNK: usize = 1 << 20;
 
+/// A few bytes may claim to unpack to terabytes. What claims to become this many times the bytes that are there is
+/// unpacked once for counting, before memory is allocated for it.
+const PLAUSIBLE_RATIO: u64 = 8;
+
+/// Whether `packed` bytes that claim to unpack to `unpacked` may be believed without counting.
+pub(super) fn is_plausible(unpacked: u64, packed: u64) -> bool {
+    unpacked <= packed.saturating_mul(PLAUSIBLE_RATIO)
+}
+
 /// Reads `out.len()` numbers of type `dtype` from `reader`.
+///
 /// # Errors
 /// Whatever `reader` says; a short file is `UnexpectedEof`.
 pub(super) fn read_values(

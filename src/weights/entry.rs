@@ -34,6 +34,12 @@ impl Dtype {
         }
     }
 
+    /// Bytes of a tensor of this shape; `None` for more than any file holds.
+    pub(super) fn bytes(self, shape: &[usize]) -> Option<u64> {
+        let bytes = shape.iter().try_fold(self.size() as u64, |n, &d| n.checked_mul(d as u64));
+        bytes.filter(|&n| n < 1 << 60)
+    }
+
     /// `f32`, `bf16`, `i64`, ...
     pub fn name(self) -> &'static str {
         match self {
@@ -108,13 +114,23 @@ impl Entry {
 
     /// `block1_conv1` of `block1_conv1/kernel`.
     pub fn layer(&self) -> &str {
-        self.name.rsplit_once('/').map_or(self.name.as_str(), |(layer, _)| layer)
+        layer_of(&self.name)
     }
 
     /// `kernel` of `block1_conv1/kernel`.
     pub fn parameter(&self) -> &str {
-        self.name.rsplit_once('/').map_or("", |(_, parameter)| parameter)
+        parameter_of(&self.name)
     }
+}
+
+/// See [`Entry::layer`].
+pub(super) fn layer_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or(name, |(layer, _)| layer)
+}
+
+/// See [`Entry::parameter`].
+pub(super) fn parameter_of(name: &str) -> &str {
+    name.rsplit_once('/').map_or("", |(_, parameter)| parameter)
 }
 
 /// The kinds of file that are read.
@@ -170,6 +186,7 @@ pub trait Source {
     fn entries(&self) -> &[Entry];
 
     /// The values of `entries()[index]`, row-major, in Keras' layout.
+    ///
     /// # Errors
     /// The file changed or cannot be read, a compressed part is corrupt, or `index` is out of range.
     fn read(&mut self, index: usize) -> Result<Vec<f32>>;
@@ -193,6 +210,7 @@ pub trait Source {
     }
 
     /// The values of `optimizer().slots[index]`.
+    ///
     /// # Errors
     /// As [`Source::read`].
     fn read_slot(&mut self, index: usize) -> Result<Vec<f32>> {

@@ -30,6 +30,7 @@ pub type Progress<'p> = dyn FnMut(u64, Option<u64>) + 'p;
 /// The official file of `model`, from the cache or downloaded into it. Gives its path.
 ///
 /// Honours `HTTPS_PROXY`, `NO_PROXY`, [`MIRROR_ENV`] and [`CACHE_ENV`].
+///
 /// # Errors
 /// An unknown model, no network, a server's refusal, a file with the wrong MD5, a full disk. Each says what to do; a
 /// broken download keeps its part and goes on from there next time.
@@ -46,6 +47,7 @@ pub fn fetch(model: &str, top: bool, progress: &mut Progress<'_>) -> Result<Path
 }
 
 /// The file that [`fetch`] would give, if it is in the cache already (its MD5 is not computed again).
+///
 /// # Errors
 /// An unknown model, or no home folder.
 pub fn cached(model: &str, top: bool) -> Result<Option<PathBuf>> {
@@ -60,6 +62,7 @@ fn fetchable(model: &str, top: bool) -> Result<Known> {
 }
 
 /// `FROSTLINE_CACHE`, else the system's cache folder and `frostline` in it.
+///
 /// # Errors
 /// The system names no home folder.
 pub fn cache_folder() -> Result<PathBuf> {
@@ -73,6 +76,7 @@ pub fn cache_folder() -> Result<PathBuf> {
 }
 
 /// Downloads `url` to `target`, by way of `target.part`, which a later call resumes.
+///
 /// # Errors
 /// As [`fetch`].
 pub fn download(url: &str, md5: &str, target: &Path, progress: &mut Progress<'_>) -> Result<()> {

@@ -12,6 +12,7 @@ pub type Writer<'a> = BufWriter<&'a File>;
 /// Writes `path` under a temporary name in the same folder, then fsync, rename, fsync of the folder.
 ///
 /// When `write` fails, the temporary file is removed and what stood at `path` stays as it was.
+///
 /// # Errors
 /// Those of `write`, and whatever the system says of the folder: missing, read-only, full.
 pub fn replace(path: &Path, write: impl FnOnce(&mut Writer<'_>) -> Result<()>) -> Result<()> {

@@ -39,6 +39,7 @@ pub struct Row {
 /// Reads each tensor that [`map::assign`] chooses and hands it to `take` under its index in `wanted`.
 ///
 /// Heap: the one tensor in flight (and what `take` keeps).
+///
 /// # Errors
 /// Those of [`map::assign`], of reading, and of `take`.
 pub fn import(

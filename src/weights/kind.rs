@@ -21,6 +21,7 @@ pub enum Kind {
 
 impl Kind {
     /// By the ending of the file's name.
+    ///
     /// # Errors
     /// An ending that no kind has.
     pub fn of(path: &Path) -> Result<Kind> {
@@ -58,6 +59,7 @@ impl fmt::Display for Kind {
 }
 
 /// Writes `contents` as `kind`; safetensors keep neither the configuration nor the optimizer's state.
+///
 /// # Errors
 /// Those of the writers.
 pub fn write(path: &Path, kind: Kind, contents: &Contents<'_>, values: &mut Values<'_, '_>) -> Result<()> {

@@ -100,6 +100,7 @@ pub fn by_md5(md5: &str) -> Option<Known> {
 }
 
 /// The official file at `path`. All of them are legacy weights: a file of another `format` is not read once more.
+///
 /// # Errors
 /// The file cannot be read.
 pub fn official(path: &Path, format: Format) -> Result<Option<Known>> {
@@ -110,6 +111,7 @@ pub fn official(path: &Path, format: Format) -> Result<Option<Known>> {
 }
 
 /// The MD5 of a file, as 32 hexadecimal digits.
+///
 /// # Errors
 /// The file cannot be read.
 pub fn md5_of(path: &Path) -> Result<String> {
@@ -122,7 +124,12 @@ pub fn md5_of(path: &Path) -> Result<String> {
             count => hasher.update(&buffer[..count]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Two hexadecimal digits for each byte: a hash as people write it.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use super::entry::layer_of;
 use super::{Entry, Layout, Source};
 use crate::error::{Error, Result};
 
@@ -57,6 +58,7 @@ pub struct Skipped {
 /// Finds a tensor of `source` for each of `wanted`. Layers are runs of names with the same part before the last `/`.
 ///
 /// With `skip_mismatch`, a layer whose shapes differ keeps what it has; otherwise that is an error.
+///
 /// # Errors
 /// By order: another number of layers. Either way: a layer with another number of arrays, or of another shape; by name:
 /// no layer in common. Each names both sides.
@@ -105,10 +107,6 @@ impl Run<'_> {
     fn indices(&self) -> std::ops::Range<usize> {
         self.first..self.first + self.count
     }
-}
-
-fn layer_of(name: &str) -> &str {
-    name.rsplit_once('/').map_or(name, |(layer, _)| layer)
 }
 
 fn layers<'n>(names: impl Iterator<Item = &'n str>) -> Vec<Run<'n>> {

@@ -42,36 +42,14 @@ mod decode;
 mod entry;
 mod hdf5;
 mod order;
+mod outgoing;
 mod sniff;
 mod window;
 mod zipped;
 
 pub use entry::{Dtype, Entry, Format, Layout, Optimizer, Source};
+pub use outgoing::{Outgoing, Values};
 pub use sniff::open;
-
-use std::borrow::Cow;
-
-/// A tensor about to be written: its canonical name, shape, and the type it has on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outgoing {
-    /// `layer/parameter`, as in `block1_conv1/kernel`.
-    pub name: String,
-    /// In Keras' layout: convolution kernels (kh, kw, ci, co), dense kernels (in, out).
-    pub shape: Vec<usize>,
-    /// [`Dtype::F32`] or [`Dtype::F16`].
-    pub dtype: Dtype,
-}
-
-impl Outgoing {
-    /// A tensor that keeps all its bits.
-    pub fn f32(name: impl Into<String>, shape: &[usize]) -> Outgoing {
-        Outgoing { name: name.into(), shape: shape.to_vec(), dtype: Dtype::F32 }
-    }
-}
-
-/// Gives the values of outgoing tensor `index`; called once for each, in the order of the file, so that a model
-/// larger than memory can be written by reading back one parameter at a time.
-pub type Values<'a, 'v> = dyn FnMut(usize) -> crate::error::Result<Cow<'v, [f32]>> + 'a;
 
 /// The error for an index that no listing gave.
 fn out_of_range(path: &std::path::Path, count: usize, index: usize) -> crate::error::Error {

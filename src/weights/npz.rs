@@ -13,9 +13,6 @@ use crate::error::{Error, Result};
 /// A header is a line of text; NumPy itself refuses longer ones.
 const LARGEST_HEADER: usize = 64 << 10;
 
-/// Beyond this ratio a packed member is unpacked once for counting before memory is allocated for it.
-const PLAUSIBLE_RATIO: u64 = 8;
-
 /// An open `.npz` file.
 pub struct Npz {
     path: PathBuf,
@@ -52,6 +49,18 @@ impl Npz {
     }
 }
 
+/// The byte of the file at which the values of the array `name` begin, and what they are, where they lie there row-major and
+/// with the lowest byte of each first.
+///
+/// # Errors
+/// The array is corrupt.
+pub(super) fn in_place(path: &Path, zip: &mut Zipped, name: &str) -> Result<Option<(u64, Entry)>> {
+    let Some(member) = zip.find(&format!("{name}.npy")) else { return Ok(None) };
+    let (entry, array) = describe(path, zip, name, member)?;
+    let place = zip.in_place(member)?.filter(|_| !array.big_endian && !array.fortran);
+    Ok(place.map(|(start, _)| (start + array.header_bytes, entry)))
+}
+
 fn refusal(names: &[String]) -> &'static str {
     if names.iter().any(|n| n.ends_with("data.pkl")) {
         "is a PyTorch archive (a pickle); load it in PyTorch and save it with safetensors.torch.save_file"
@@ -68,9 +77,8 @@ fn describe(path: &Path, zip: &mut Zipped, name: &str, member: usize) -> Result<
     let header = parse_header(&text).ok_or_else(|| broken(format!("header {text:?} is not understood")))?;
     let (dtype, big_endian) =
         number_type(&header.descr).ok_or_else(|| broken(format!("type '{}' is not read", header.descr)))?;
-    let values = header.shape.iter().try_fold(dtype.size() as u64, |n, &d| n.checked_mul(d as u64));
     let declared = zip.unpacked_length(member)?;
-    if values.and_then(|v| v.checked_add(header_bytes)) != Some(declared) {
+    if dtype.bytes(&header.shape).and_then(|v| v.checked_add(header_bytes)) != Some(declared) {
         return Err(broken(format!("shape {:?} does not fit its {declared} bytes", header.shape)));
     }
     let entry = Entry {
@@ -181,8 +189,8 @@ impl Source for Npz {
 }
 
 fn check_plausible(zip: &mut Zipped, member: usize) -> Result<()> {
-    let (unpacked, packed) = (zip.unpacked_length(member)?, zip.packed_length(member)?);
-    if unpacked <= packed.saturating_mul(PLAUSIBLE_RATIO) {
+    let unpacked = zip.unpacked_length(member)?;
+    if decode::is_plausible(unpacked, zip.packed_length(member)?) {
         return Ok(());
     }
     zip.with_member(member, |reader| match io::copy(reader, &mut io::sink())? {

@@ -13,6 +13,7 @@ use super::zipped::Zipped;
 use crate::error::{Error, Result};
 
 /// Opens a weight file of any kind that is read here.
+///
 /// # Errors
 /// The file is missing, of another kind (the message says which, and what to do), truncated or corrupt.
 pub fn open(path: &Path) -> Result<Box<dyn Source>> {

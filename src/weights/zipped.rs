@@ -20,7 +20,7 @@ const LARGEST_TEXT: u64 = 64 << 20;
 pub(super) struct Zipped {
     path: PathBuf,
     length: u64,
-    archive: ZipArchive<BufReader<File>>,
+    archive: Archive,
 }
 
 impl Zipped {
@@ -44,11 +44,12 @@ impl Zipped {
     }
 
     /// Declared length of a member once unpacked; at most what its packed bytes can hold.
+    ///
     /// # Errors
     /// The declared lengths contradict each other or the file.
     pub(super) fn unpacked_length(&mut self, index: usize) -> Result<u64> {
-        let (path, length) = (self.path.clone(), self.length);
-        let member = self.archive.by_index_raw(index).map_err(|e| corrupt(&path, "a member", e))?;
+        let length = self.length;
+        let member = as_stored(&mut self.archive, &self.path, index)?;
         let (packed, unpacked, name) = (member.compressed_size(), member.size(), name_of(&member));
         let most = match member.compression() {
             zip::CompressionMethod::Stored => packed,
@@ -56,7 +57,7 @@ impl Zipped {
         };
         if packed > length || unpacked > most {
             return Err(corrupt(
-                &path,
+                &self.path,
                 &name,
                 format!("{packed} bytes packed and {unpacked} unpacked in a file of {length}"),
             ));
@@ -65,32 +66,33 @@ impl Zipped {
     }
 
     /// Declared length of a member as it lies in the file.
+    ///
     /// # Errors
     /// The member's header is corrupt.
     pub(super) fn packed_length(&mut self, index: usize) -> Result<u64> {
-        let path = self.path.clone();
-        let member = self.archive.by_index_raw(index).map_err(|e| corrupt(&path, "a member", e))?;
-        Ok(member.compressed_size())
+        Ok(as_stored(&mut self.archive, &self.path, index)?.compressed_size())
     }
 
     /// Where the member's bytes lie in the file (start, length), unless they are compressed.
+    ///
     /// # Errors
     /// The member's header is corrupt, or it reaches beyond the end of the file.
     pub(super) fn in_place(&mut self, index: usize) -> Result<Option<(u64, u64)>> {
         self.unpacked_length(index)?;
-        let (path, length) = (self.path.clone(), self.length);
-        let member = self.archive.by_index_raw(index).map_err(|e| corrupt(&path, "a member", e))?;
+        let length = self.length;
+        let member = as_stored(&mut self.archive, &self.path, index)?;
         if member.compression() != zip::CompressionMethod::Stored || member.encrypted() {
             return Ok(None);
         }
         let start = member.data_start().unwrap_or(u64::MAX);
         match start.checked_add(member.size()) {
             Some(end) if end <= length => Ok(Some((start, member.size()))),
-            _ => Err(corrupt(&path, &name_of(&member), "it reaches beyond the end of the file")),
+            _ => Err(corrupt(&self.path, &name_of(&member), "it reaches beyond the end of the file")),
         }
     }
 
     /// Hands the unpacking reader of a member to `use_it`; it ends after the declared length.
+    ///
     /// # Errors
     /// The member is corrupt or encrypted, and those of `use_it`.
     pub(super) fn with_member<T>(
@@ -99,13 +101,14 @@ impl Zipped {
         use_it: impl FnOnce(&mut dyn Read) -> std::io::Result<T>,
     ) -> Result<T> {
         let declared = self.unpacked_length(index)?;
-        let path = self.path.clone();
-        let member = self.archive.by_index(index).map_err(|e| corrupt(&path, "a member", e))?;
+        let path = &self.path;
+        let member = self.archive.by_index(index).map_err(|e| corrupt(path, "a member", e))?;
         let name = name_of(&member);
-        use_it(&mut member.take(declared)).map_err(|e| corrupt(&path, &name, e))
+        use_it(&mut member.take(declared)).map_err(|e| corrupt(path, &name, e))
     }
 
     /// A member as text.
+    ///
     /// # Errors
     /// It is too large for what it should be, corrupt, or not UTF-8.
     pub(super) fn text(&mut self, index: usize) -> Result<String> {
@@ -122,6 +125,17 @@ impl Zipped {
     pub(super) fn into_file(self) -> File {
         self.archive.into_inner().into_inner()
     }
+}
+
+type Archive = ZipArchive<BufReader<File>>;
+
+/// A member whose reader does not unpack.
+fn as_stored<'z>(
+    archive: &'z mut Archive,
+    path: &Path,
+    index: usize,
+) -> Result<ZipFile<'z, BufReader<File>>> {
+    archive.by_index_raw(index).map_err(|e| corrupt(path, "a member", e))
 }
 
 fn name_of(member: &ZipFile<'_, BufReader<File>>) -> String {

@@ -24,6 +24,14 @@ pub fn frostline(arguments: &[&str]) -> assert_cmd::Command {
     command
 }
 
+/// `train` at its smallest: a VGG11 from random values on images of 32x32, four a step.
+pub fn training(data: &Path, out: &Path) -> Command {
+    let mut command = program();
+    command.arg("train").arg(data).args(["--model", "vgg11", "--weights", "none", "--input", "32"]);
+    command.args(["--pool", "avg", "--batch", "4", "--out"]).arg(out);
+    command
+}
+
 /// Two classes that a network tells apart at a glance, cold and warm noise of 32x32, as `train/CLASS/CLASS0.png` and
 /// so on; no image is in both splits.
 pub fn two_classes([cold, warm]: [&str; 2], (train, val): (u32, u32)) -> TempDir {

@@ -10,15 +10,15 @@ use crate::train::pretrained::Pretrained;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Model")]
 pub struct ModelArgs {
-    /// vgg11, vgg13, vgg16 or vgg19; with _bn behind it, as in vgg16_bn, normalised as torchvision's
-    #[arg(long, default_value = "vgg16")]
-    pub model: String,
+    /// vgg11, vgg13, vgg16 or vgg19; with _bn behind it, as in vgg16_bn, normalised as torchvision's [default: vgg16]
+    #[arg(long)]
+    pub model: Option<String>,
     /// A base of one's own instead of --model, such as conv16,conv16,pool,conv32x5,pool
     #[arg(long, value_name = "CHAIN", conflicts_with = "model")]
     pub layers: Option<String>,
-    /// Side of the square input in pixels
-    #[arg(long, default_value_t = 224)]
-    pub input: usize,
+    /// Side of the square input in pixels [default: 224]
+    #[arg(long)]
+    pub input: Option<usize>,
     /// Units of the hidden layers of the head, such as 1024,1024 [default: none]
     #[arg(long, value_delimiter = ',')]
     pub head: Vec<usize>,
@@ -54,6 +54,11 @@ fn pool(text: &str) -> Result<Pool, String> {
 }
 
 impl ModelArgs {
+    /// The model's name, where the base is no chain of one's own.
+    pub fn name(&self) -> &str {
+        self.model.as_deref().unwrap_or("vgg16")
+    }
+
     pub fn freeze(&self) -> Result<Freeze> {
         match &self.freeze_until {
             Some(layer) => Ok(Freeze::Until(layer.clone())),
@@ -68,9 +73,10 @@ impl ModelArgs {
     /// An unknown model, or a head or input that makes no sense.
     pub fn architecture(&self, classes: usize, weights: Option<&Pretrained>) -> Result<Architecture> {
         let head = self.head(self.pool, classes)?;
+        let input = self.input.unwrap_or(224);
         let (model, mut base) = match &self.layers {
             Some(chain) => ("chain", chain::base(chain)?),
-            None => (self.model.as_str(), vgg::layers(&self.model, self.input)?),
+            None => (self.name(), vgg::layers(self.name(), input)?),
         };
         if let Some(layer) = &self.layer {
             up_to(&mut base, layer)?;
@@ -79,7 +85,7 @@ impl ModelArgs {
             Some(asked) => asked,
             None => weights::preprocessing(weights, model)?,
         };
-        Ok(Architecture::stack(model, base, self.input, preprocessing, head))
+        Ok(Architecture::stack(model, base, input, preprocessing, head))
     }
 
     /// The head's layers behind `pool`.

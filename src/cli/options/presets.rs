@@ -90,19 +90,27 @@ pub fn expand(args: Vec<OsString>) -> Vec<OsString> {
     let preset = value(&args, "--preset").and_then(|name| find(&PRESETS, &name));
     let scenario = value(&args, "--scenario").and_then(|name| find(&SCENARIOS, &name));
     let (Some(train), Some(preset)) = (train, preset.or(scenario)) else { return args };
-    let instead = |name: &str| INSTEAD.iter().any(|(given, other)| *other == name && gives(&args, given));
-    let mut line = preset.options.iter().flat_map(|options| options.split_whitespace()).peekable();
-    let mut added = Vec::new();
-    while let Some(name) = line.next() {
-        let value = line.next_if(|word| !word.starts_with("--"));
-        if !gives(&args, name) && !instead(name) {
-            added.push(OsString::from(name));
-            added.extend(value.map(OsString::from));
-        }
-    }
+    let added: Vec<OsString> = preset.beside(&args).into_iter().map(OsString::from).collect();
     let mut out = args;
     out.splice(train + 1..train + 1, added);
     out
+}
+
+impl Preset {
+    /// Its options, but for those that the command line gives itself or replaces.
+    fn beside(&self, args: &[OsString]) -> Vec<&'static str> {
+        let instead = |name: &str| INSTEAD.iter().any(|(given, other)| *other == name && gives(args, given));
+        let mut words = self.options.iter().flat_map(|options| options.split_whitespace()).peekable();
+        let mut beside = Vec::new();
+        while let Some(name) = words.next() {
+            let value = words.next_if(|word| !word.starts_with("--"));
+            if !gives(args, name) && !instead(name) {
+                beside.push(name);
+                beside.extend(value);
+            }
+        }
+        beside
+    }
 }
 
 /// What `--preset` takes.
@@ -145,13 +153,16 @@ fn assigned(arg: &OsStr, name: &str) -> Option<OsString> {
     arg.to_str()?.strip_prefix(name)?.strip_prefix('=').map(OsString::from)
 }
 
-/// Says what a preset or scenario stands for.
+/// Says what a preset or scenario stands for beside the options of this process' command line.
 pub fn describe(preset: Option<&str>, scenario: Option<&str>, shared: &Shared) {
-    let named = preset.and_then(|name| PRESETS.iter().find(|p| p.name == name));
-    let named = named.or_else(|| scenario.and_then(|name| SCENARIOS.iter().find(|p| p.name == name)));
-    let Some(found) = named else { return };
-    shared.say(format_args!("preset    {}: {}", found.name, found.about));
-    shared.say(format_args!("          {}", found.options.join(" ")));
+    let named = |table, name: Option<&str>| name.and_then(|name| find(table, name.as_ref()));
+    let found = [("preset", named(&PRESETS[..], preset)), ("scenario", named(&SCENARIOS[..], scenario))];
+    let Some((what, found)) = found.into_iter().find_map(|(what, found)| Some((what, found?))) else {
+        return;
+    };
+    let line: Vec<OsString> = std::env::args_os().collect();
+    shared.say(format_args!("{what:<10}{}: {}", found.name, found.about));
+    shared.say(format_args!("          {}", found.beside(&line).join(" ")));
     if found.name == "seed-fixed" {
         MENDED.iter().for_each(|line| shared.say(format_args!("mended    {line}")));
     }

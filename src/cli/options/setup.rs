@@ -9,14 +9,14 @@ use super::optimizer::OptimizerArgs;
 use super::precision::PrecisionArgs;
 use super::weights::{WeightsArgs, compare};
 use crate::cli::Shared;
-use crate::data::folder::{self, Dataset};
+use crate::data::folder;
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::nn::Architecture;
 use crate::train::features::file::FeatureFile;
 use crate::train::pretrained::Pretrained;
 use crate::train::pretrained::Start;
-use crate::train::run::DataSettings;
+use crate::train::run::{Data, DataSettings};
 use crate::train::{Checkpoint, Run};
 
 /// Data, model, first weights and update rule.
@@ -42,15 +42,15 @@ pub struct SetupArgs {
     /// Seed of initial values, order, dropout and split
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Share of each class that validates, where DATA has no val folder
-    #[arg(long, default_value_t = 0.2)]
-    pub val_fraction: f64,
+    /// Share of each class that validates, where DATA has no val folder [default: 0.2]
+    #[arg(long)]
+    pub val_fraction: Option<f64>,
     /// Use at most this many images to train on, and as many to validate
     #[arg(long, value_name = "N")]
     pub limit_images: Option<usize>,
-    /// bilinear (anti-aliased), or nearest as Keras' flow_from_directory does
-    #[arg(long, default_value = "bilinear")]
-    pub resize: Filter,
+    /// bilinear (anti-aliased), or nearest as Keras' flow_from_directory does [default: bilinear]
+    #[arg(long)]
+    pub resize: Option<Filter>,
     /// Stop at the first unreadable image instead of skipping it
     #[arg(long)]
     pub strict: bool,
@@ -61,13 +61,13 @@ impl SetupArgs {
     ///
     /// # Errors
     /// An option that makes no sense, data that cannot be trained on, or weights that are not there.
-    pub fn run(&self, data: &Path, shared: &Shared) -> Result<(Run, Dataset)> {
+    pub fn run(&self, data: &Path, shared: &Shared) -> Result<(Run, Data)> {
         self.optimizer.check()?;
-        let (settings, images) = self.data(data)?;
-        images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
-        let (start, architecture, counts) = match settings.features()? {
-            Some(file) => self.on_features(&file, shared)?,
-            None => {
+        let (settings, data) = self.data(data)?;
+        let (start, architecture, counts) = match &data {
+            Data::Features(file) => self.on_features(file, shared)?,
+            Data::Images(images) => {
+                images.warnings.iter().for_each(|warning| shared.say(format_args!("warning   {warning}")));
                 let start = self.start()?;
                 let architecture = self.architecture(&start, &settings.classes, shared)?;
                 (start, architecture, images.train.class_counts(settings.classes.len()))
@@ -85,12 +85,13 @@ impl SetupArgs {
             seed: self.seed,
             ..Run::new(settings, architecture)
         };
-        Ok((run, images))
+        Ok((run, data))
     }
 
     /// First weights and architecture of a head on `file`, and how many of its rows of each class train.
     fn on_features(&self, file: &FeatureFile, shared: &Shared) -> Result<(Start, Architecture, Vec<usize>)> {
         let origin = &file.origin;
+        self.agrees_with(file)?;
         let (made, trains) = (origin.precision, self.precision.precision);
         if made != trains {
             let (made, trains) = (made.name(), trains.name());
@@ -103,11 +104,41 @@ impl SetupArgs {
         Ok((origin.start()?, origin.with_head(head), file.class_counts()))
     }
 
-    fn data(&self, path: &Path) -> Result<(DataSettings, Dataset)> {
-        let options =
-            folder::Options { val_fraction: self.val_fraction, seed: self.seed, strict: self.strict };
-        let (settings, images) = DataSettings::open(path, &options, self.limit_images)?;
-        Ok((DataSettings { resize: self.resize, ..settings }, images))
+    /// # Errors
+    /// An option about images or the base that says otherwise than what made the features.
+    fn agrees_with(&self, file: &FeatureFile) -> Result<()> {
+        let (made, asked) = (&file.origin.architecture, &self.model);
+        let last = &made.layers[made.base - 1].name;
+        let otherwise = [
+            ("--model", asked.model.as_ref().is_some_and(|model| *model != made.model)),
+            ("--layers", asked.layers.is_some()),
+            ("--layer", asked.layer.as_ref().is_some_and(|layer| layer != last)),
+            ("--input", asked.input.is_some_and(|side| [side; 2] != made.input)),
+            ("--preprocessing", asked.preprocessing.is_some_and(|how| how != made.preprocessing)),
+            ("--weights", self.weights.weights.is_some()),
+            ("--from", self.from.is_some()),
+            ("--resize", self.resize.is_some()),
+            ("--val-fraction", self.val_fraction.is_some()),
+        ];
+        let given: Vec<&str> = otherwise.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+        if given.is_empty() {
+            return Ok(());
+        }
+        let (model, [h, w], given) = (&made.model, made.input, given.join(", "));
+        Err(Error::Usage(format!(
+            "{given}: these features are of {model} at {h}x{w} up to {last}, and nothing can change that now; leave it out, \
+             or write others with 'frostline features'"
+        )))
+    }
+
+    fn data(&self, path: &Path) -> Result<(DataSettings, Data)> {
+        let options = folder::Options {
+            val_fraction: self.val_fraction.unwrap_or(0.2),
+            seed: self.seed,
+            strict: self.strict,
+        };
+        let (settings, data) = DataSettings::open(path, &options, self.limit_images)?;
+        Ok((DataSettings { resize: self.resize.unwrap_or_default(), ..settings }, data))
     }
 
     fn start(&self) -> Result<Start> {
@@ -115,7 +146,7 @@ impl SetupArgs {
         if let Some(path) = &self.from {
             return absolute(path).map(Start::Checkpoint);
         }
-        match self.weights.resolve(&self.model.model)? {
+        match self.weights.resolve(self.model.name())? {
             Some(found) => Ok(Start::Weights(Pretrained { path: absolute(&found.path)?, ..found })),
             None => Ok(Start::Random),
         }

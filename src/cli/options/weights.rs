@@ -12,14 +12,17 @@ use crate::weights::import::Report;
 use crate::weights::known::official;
 use crate::weights::map::By;
 
+/// What comes with the project.
+const SHIPPED: &str = "weights/vgg16_imagenet_notop.f16.safetensors";
+
 /// Which file, and how its layers find the model's.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Weights")]
 pub struct WeightsArgs {
     /// Pretrained weights of the base: a .safetensors or Keras file, 'imagenet' for what 'frostline fetch' brought,
-    /// or 'none' for random values
-    #[arg(long, default_value = "weights/vgg16_imagenet_notop.f16.safetensors")]
-    pub weights: String,
+    /// or 'none' for random values [default: weights/vgg16_imagenet_notop.f16.safetensors]
+    #[arg(long)]
+    pub weights: Option<String>,
     /// Layers take weights of their own name, and those that the file lacks stay random
     #[arg(long)]
     pub by_name: bool,
@@ -38,7 +41,7 @@ impl WeightsArgs {
     /// A file that is not there, or that was never fetched.
     pub fn resolve(&self, model: &str) -> Result<Option<Pretrained>> {
         let by = self.by_name.then_some(By::Name);
-        let found = pretrained(&self.weights, model)?;
+        let found = pretrained(self.weights.as_deref().unwrap_or(SHIPPED), model)?;
         Ok(found.map(|found| Pretrained { by, skip_mismatch: self.skip_mismatch, ..found }))
     }
 }

@@ -119,7 +119,7 @@ pub enum What {
         #[arg(long)]
         out: Option<PathBuf>,
     },
-    /// Units that none of the images makes fire
+    /// Units of the layers with a ReLU that none of the images makes fire
     #[command(
         after_help = "Example: frostline show dead examples/clipart8/val --from runs/clipart/best.safetensors --out dead.svg"
     )]

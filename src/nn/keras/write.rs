@@ -19,7 +19,7 @@ fn input_name(architecture: &Architecture) -> String {
 pub fn config(architecture: &Architecture, frozen: usize) -> Value {
     let [h, w] = architecture.input;
     let input = input_name(architecture);
-    let name = |name: &str| if name.is_empty() { "model".to_owned() } else { name.to_owned() };
+    let name = if architecture.model.is_empty() { "model" } else { &architecture.model };
     let mut layers = vec![json!({
         "module": "keras.layers",
         "class_name": "InputLayer",
@@ -43,7 +43,7 @@ pub fn config(architecture: &Architecture, frozen: usize) -> Value {
         "module": "keras.src.models.functional",
         "class_name": "Functional",
         "config": {
-            "name": name(&architecture.model),
+            "name": name,
             "trainable": true,
             "layers": layers,
             "input_layers": [[input, 0, 0]],

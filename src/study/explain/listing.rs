@@ -17,8 +17,9 @@
 
 use std::fmt;
 
+use super::Explanation;
 use super::edges::{Edge, why};
-use super::{Explanation, gflop, mib};
+use super::text::{gflop, mib};
 
 /// The gradient graph as text: what `frostline explain` prints.
 pub struct Listing<'a>(pub &'a Explanation);

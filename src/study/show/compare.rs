@@ -1,7 +1,8 @@
-//! Two networks side by side, and units that never fire.
+//! Two networks side by side.
 
 use serde::Serialize;
 
+use super::Unit;
 use crate::error::{Error, Result};
 use crate::graph::Store;
 use crate::nn::Network;
@@ -54,15 +55,6 @@ pub fn drift(a: &[Named], b: &[Named]) -> Result<Vec<Drift>> {
         Drift { parameter: name.clone(), relative, cosine }
     };
     Ok(a.iter().zip(b).map(row).collect())
-}
-
-/// A number for each layer.
-#[derive(Clone, Debug, Serialize)]
-pub struct Unit {
-    pub layer: String,
-    /// Units of the layer: channels of a map, elements of a vector.
-    pub units: usize,
-    pub value: f64,
 }
 
 /// Along each side of a map this many cells remain: the similarity of whole maps would need all pixels of all images.
@@ -141,33 +133,6 @@ fn centred_gram(rows: &[Vec<f32>]) -> Vec<f64> {
     let mean = means.iter().sum::<f64>() / n as f64;
     gram.iter_mut().enumerate().for_each(|(i, v)| *v += mean - means[i / n] - means[i % n]);
     gram
-}
-
-/// The share of each layer's units that are not positive anywhere on any of the samples: channels of a map, elements of
-/// a vector. Behind a ReLU they pass nothing on, and get no gradient.
-///
-/// # Errors
-/// No sample is readable, or the device.
-pub fn dead(network: &Network, store: &mut Store, samples: &dyn Samples, batch: usize) -> Result<Vec<Unit>> {
-    let mut layers = Layers::new(network, store, batch)?;
-    let mut fired: Vec<(String, Vec<bool>)> = Vec::new();
-    for minibatch in samples.in_order()? {
-        let minibatch = minibatch?;
-        for (i, layer) in layers.run(minibatch.bytes(), minibatch.len())?.into_iter().enumerate() {
-            if fired.len() <= i {
-                fired.push((layer.name.clone(), vec![false; layer.size[2]]));
-            }
-            let units = &mut fired[i].1;
-            for pixel in layer.values.chunks_exact(layer.size[2]) {
-                units.iter_mut().zip(pixel).for_each(|(fired, &v)| *fired |= v > 0.0);
-            }
-        }
-    }
-    let row = |(layer, units): (String, Vec<bool>)| {
-        let silent = units.iter().filter(|fired| !**fired).count();
-        Unit { layer, units: units.len(), value: silent as f64 / units.len() as f64 }
-    };
-    Ok(fired.into_iter().map(row).collect())
 }
 
 #[cfg(test)]

@@ -31,14 +31,17 @@
 
 mod activations;
 mod compare;
+mod dead;
 mod dream;
 mod gradcam;
 pub mod shades;
 
 use image::RgbImage;
+use serde::Serialize;
 
 pub use activations::{activations, filters};
-pub use compare::{Drift, Unit, dead, drift, similarity};
+pub use compare::{Drift, drift, similarity};
+pub use dead::dead;
 pub use dream::{Dream, dream};
 pub use gradcam::{Attention, Method, gradcam, saliency};
 
@@ -53,4 +56,13 @@ impl Captioned {
     fn new(image: RgbImage, above: impl Into<String>, below: impl Into<String>) -> Captioned {
         Captioned { image, caption: [above.into(), below.into()] }
     }
+}
+
+/// A number for each layer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unit {
+    pub layer: String,
+    /// Units of the layer: channels of a map, elements of a vector.
+    pub units: usize,
+    pub value: f64,
 }

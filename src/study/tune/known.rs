@@ -11,6 +11,7 @@ use super::Level;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::ops::{Rung, Step};
+use crate::weights::known::hex;
 
 /// The winner of one layer and part.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,7 +38,7 @@ impl Known {
     /// What the file of this device in `folder` holds; nothing where there is none, or none that can be read.
     pub fn open(device: &Device, folder: &Path) -> Known {
         let (adapter, lanes) = (device.info().to_string(), device.caps().lanes);
-        let name = hex(Md5::digest(format!("{adapter} {lanes:?}")));
+        let name = hex(&Md5::digest(format!("{adapter} {lanes:?}")));
         let path = folder.join("tuning").join(format!("{name}.json"));
         let text = std::fs::read_to_string(&path).unwrap_or_default();
         let read: Known = serde_json::from_str(&text).unwrap_or_default();
@@ -79,9 +80,5 @@ pub(super) fn hash<'a>(steps: impl Iterator<Item = &'a Step>) -> String {
     for step in steps {
         digest.update(step.kernel.wgsl(0, true));
     }
-    hex(digest.finalize())
-}
-
-fn hex(bytes: impl AsRef<[u8]>) -> String {
-    bytes.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.finalize())
 }

@@ -7,6 +7,15 @@ use crate::train::callbacks::monitor::Monitor;
 
 /// Stops behind the `patience`-th epoch in a row without improvement.
 ///
+/// ```
+/// use frostline::train::callbacks::{early_stopping::Waiting, EarlyStopping, EpochRow, Monitor};
+/// let (rule, mut waiting) = (EarlyStopping::new(Monitor::ValAcc, 2), Waiting::default());
+/// let mut stops = |epoch, acc| {
+///     rule.stops(&mut waiting, epoch, &EpochRow { epoch, val_acc: Some(acc), ..EpochRow::default() })
+/// };
+/// assert_eq!([stops(0, 0.5), stops(1, 0.7), stops(2, 0.7), stops(3, 0.6)], [false, false, false, true]);
+/// ```
+///
 /// Source: Keras 3 `EarlyStopping`. (Keras 2.0.3 waited one epoch longer.)
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EarlyStopping {

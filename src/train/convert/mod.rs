@@ -35,6 +35,7 @@ pub struct Converted {
 /// Writes everything that `source` holds and the kind of file that `out` names can keep.
 ///
 /// Heap: the largest tensor and 64 MiB.
+///
 /// # Errors
 /// An unknown ending, the source itself, a `.keras` of weights without a model, and those of reading and writing.
 pub fn convert(source: &mut dyn Source, out: &Path) -> Result<Converted> {

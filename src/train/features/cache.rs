@@ -10,28 +10,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use md5::{Digest as _, Md5};
 use walkdir::WalkDir;
 
 use crate::error::{Error, Result};
+use crate::train::digest::{Digest, digest};
 use crate::weights::fetch::cache_folder;
-
-/// A hash of 128 bits.
-pub type Digest = [u8; 16];
-
-/// Hashes parts, each behind its length, so that no two lists of parts run into each other.
-pub fn digest<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> Digest {
-    let mut hasher = Md5::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    hasher.finalize().into()
-}
-
-fn hex(digest: &Digest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
+use crate::weights::known::hex;
 
 /// The cache of all prefixes.
 #[derive(Clone, Debug)]

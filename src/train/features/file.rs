@@ -115,7 +115,8 @@ impl FeatureFile {
     /// # Errors
     /// As [`FeatureFile::open`].
     pub fn meant(path: &Path, limit: Option<usize>) -> Result<Option<FeatureFile>> {
-        let named = path.extension().is_some_and(|e| e == "safetensors" || e == "h5" || e == "npz");
+        let named =
+            path.extension().is_some_and(|e| ["safetensors", "h5", "hdf5", "npz"].iter().any(|n| e == *n));
         let open = || Ok(FeatureFile { limit: limit.unwrap_or(usize::MAX), ..FeatureFile::open(path)? });
         (named && path.is_file()).then(open).transpose()
     }
@@ -123,10 +124,6 @@ impl FeatureFile {
     /// # Errors
     /// No file of features, a damaged one, or one that a newer version wrote.
     pub fn open(path: &Path) -> Result<FeatureFile> {
-        if path.extension().is_some_and(|e| e != "safetensors") {
-            let what = "is for other programs; a head trains on features written as .safetensors";
-            return Err(Error::weights(path, what));
-        }
         let reader = Arc::new(Reader::open(path)?);
         let origin = serde_json::from_value(reader.about.clone()).map_err(|e| {
             Error::weights(

@@ -16,7 +16,8 @@ use crate::graph::role::Role;
 use crate::graph::{Graph, Param, Program, Settings, Store, ValueId};
 use crate::ops::Now;
 use crate::train::augment::Feeder;
-use crate::train::features::cache::{Digest, Shelf, digest};
+use crate::train::digest::{Digest, digest};
+use crate::train::features::cache::Shelf;
 use crate::train::interrupt;
 use crate::train::samples::{FeatureSamples, Samples};
 

@@ -1,22 +1,55 @@
 //! A run as data: everything that it needs to go on, and nothing that changes while it does. `run.json` holds it.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use std::sync::Arc;
+//!
+//! use frostline::data::folder;
+//! use frostline::gpu::{Device, adapter::Choice};
+//! use frostline::graph::Store;
+//! use frostline::nn::{Freeze, Head, Pool, Preprocessing, vgg};
+//! use frostline::train::pretrained::{Pretrained, Start};
+//! use frostline::train::run::DataSettings;
+//! use frostline::train::{EarlyStopping, Monitor, Run, Session, Stage};
+//!
+//! let (data, images) = DataSettings::open("examples/clipart8".as_ref(), &folder::Options::default(), None)?;
+//! let head = Head { pool: Pool::Avg, classes: data.classes.len(), ..Head::default() };
+//! let architecture = vgg::with_head("vgg16", 96, Preprocessing::Caffe, &head)?;
+//! let run = Run {
+//!     start: Start::Weights(Pretrained::new("weights/vgg16_imagenet_notop.f16.safetensors".as_ref())),
+//!     stages: vec![Stage { freeze: Freeze::All, epochs: 100, rate: 0.003 }],
+//!     stopping: Some(EarlyStopping::new(Monitor::ValLoss, 10)),
+//!     ..Run::new(data, architecture)
+//! };
+//! let device = Arc::new(Device::open(&Choice::Best)?);
+//! let (memory, folder) = (device.budget(None), Path::new("runs/mine"));
+//! let mut store = Store::new(device);
+//! std::fs::create_dir_all(folder).expect("a place to write");
+//! let mut session = Session::begin(run, images, &mut store, memory, folder)?;
+//! let history = session.go(&mut store, &mut ())?;
+//! println!("{:?}", history.best());
+//! // After whatever stopped it, the run goes on with its own bits:
+//! Session::resume(folder, &mut store)?.go(&mut store, &mut ())?;
+//! # Ok::<(), frostline::error::Error>(())
+//! ```
 
+pub mod data;
 pub mod keeper;
 pub mod session;
 pub mod setup;
 pub mod size;
 pub mod watcher;
 
+pub use data::{Data, DataSettings};
 pub use session::Session;
 pub use size::Size;
 pub use watcher::Watcher;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::data::augmentation::Augmentation;
-use crate::data::folder::{self, Dataset};
-use crate::data::resize::Filter;
 use crate::error::{Error, Result};
 use crate::graph::{Choices, Store};
 use crate::nn::{Architecture, Freeze, init};
@@ -25,9 +58,7 @@ use crate::optim::{Optimizer, Sgd};
 use crate::train::callbacks::early_stopping::EarlyStopping;
 use crate::train::callbacks::monitor::Monitor;
 use crate::train::callbacks::plateau::Plateau;
-use crate::train::features::file::FeatureFile;
 use crate::train::pretrained::Start;
-use crate::train::samples::Samples;
 use crate::train::schedule::Schedule;
 use crate::train::schedule::stages::Stage;
 use crate::train::weighting::Weighting;
@@ -74,23 +105,6 @@ pub struct Run {
     pub tensorboard: bool,
     /// Where it began; `None` before.
     pub place: Option<Place>,
-}
-
-/// Which images.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct DataSettings {
-    pub path: PathBuf,
-    pub val_fraction: f64,
-    /// The most images of each split.
-    pub limit: Option<usize>,
-    /// How training images come to the input's size.
-    pub resize: Filter,
-    pub strict: bool,
-    /// Names in the order of the logits.
-    pub classes: Vec<String>,
-    /// Numbers of images.
-    pub train: usize,
-    pub val: usize,
 }
 
 /// What the bits of a result depend on besides the settings.
@@ -180,70 +194,5 @@ impl Run {
         serde_json::from_str(&text).map_err(|e| {
             Error::weights(&path, format!("cannot be read ({e}); was it written by a newer version?"))
         })
-    }
-}
-
-impl DataSettings {
-    /// Opens the folder; classes and numbers are what is found there. Of a file of features they are those of its rows,
-    /// and there are no images.
-    ///
-    /// # Errors
-    /// As [`Dataset::open`].
-    pub fn open(
-        path: &Path,
-        options: &folder::Options,
-        limit: Option<usize>,
-    ) -> Result<(DataSettings, Dataset)> {
-        let features = FeatureFile::meant(path, limit)?;
-        let mut data = match &features {
-            Some(file) => Dataset::empty(file.classes()),
-            None => Dataset::open(path, options)?,
-        };
-        let rows = |validates| features.as_ref().map_or(0, |file| file.part(validates, 1).len());
-        if let Some(limit) = limit {
-            (data.train, data.val) = (data.train.limited(limit), data.val.limited(limit));
-        }
-        let settings = DataSettings {
-            path: path.canonicalize().map_err(Error::io("find", path))?,
-            val_fraction: options.val_fraction,
-            limit,
-            resize: Filter::default(),
-            strict: options.strict,
-            classes: data.classes.clone(),
-            train: data.train.len() + rows(false),
-            val: data.val.len() + rows(true),
-        };
-        Ok((settings, data))
-    }
-
-    /// The file of features that stands for images, where the path names one.
-    ///
-    /// # Errors
-    /// As [`FeatureFile::open`].
-    pub fn features(&self) -> Result<Option<FeatureFile>> {
-        FeatureFile::meant(&self.path, self.limit)
-    }
-
-    /// Opens the same images again.
-    ///
-    /// # Errors
-    /// As [`Dataset::open`]; or the folder has changed since.
-    pub fn reopen(&self, seed: u64) -> Result<Dataset> {
-        let options = folder::Options { val_fraction: self.val_fraction, seed, strict: self.strict };
-        let (found, data) = DataSettings::open(&self.path, &options, self.limit)?;
-        if (DataSettings { resize: self.resize, ..found.clone() }) == *self {
-            return Ok(data);
-        }
-        let what = format!(
-            "has changed since the run began: {} classes and {} + {} images, then {} and {} + {}; a run goes on only \
-             with the same images. Train anew with --from its best.safetensors",
-            found.classes.len(),
-            found.train,
-            found.val,
-            self.classes.len(),
-            self.train,
-            self.val
-        );
-        Err(Error::data(&self.path, what))
     }
 }

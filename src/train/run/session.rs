@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::data::batches::Loader;
-use crate::data::folder::Dataset;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::graph::{Graph, Store};
@@ -18,7 +17,7 @@ use crate::train::progress::Progress;
 use crate::train::run::keeper::{BEST, Keeper, LAST};
 use crate::train::run::setup;
 use crate::train::run::watcher::Watcher;
-use crate::train::run::{Place, Run};
+use crate::train::run::{Data, Place, Run};
 use crate::train::schedule::stages::Stage;
 use crate::weights::import::Report;
 
@@ -42,13 +41,7 @@ impl Session {
     ///
     /// # Errors
     /// The weights cannot be read, or the folder cannot be written.
-    pub fn begin(
-        mut run: Run,
-        data: &Dataset,
-        store: &mut Store,
-        memory: u64,
-        folder: &Path,
-    ) -> Result<Session> {
+    pub fn begin(mut run: Run, data: Data, store: &mut Store, memory: u64, folder: &Path) -> Result<Session> {
         store.precision = run.precision;
         let imported = setup::fill(&run, store)?;
         let progress = setup::progress(&run, store)?;
@@ -79,11 +72,14 @@ impl Session {
                 setup::progress(&run, store)?
             }
         };
-        Session::new(run, &data, folder, progress)
+        Session::new(run, data, folder, progress)
     }
 
-    fn new(run: Run, data: &Dataset, folder: &Path, progress: Progress) -> Result<Session> {
-        let (loaders, features) = (setup::loaders(&run, data)?, run.data.features()?);
+    fn new(run: Run, data: Data, folder: &Path, progress: Progress) -> Result<Session> {
+        let (loaders, features) = match data {
+            Data::Images(images) => (setup::loaders(&run, &images)?, None),
+            Data::Features(file) => (Vec::new(), Some(file)),
+        };
         Ok(Session {
             run,
             folder: folder.to_path_buf(),
@@ -93,6 +89,11 @@ impl Session {
             loaders,
             imported: None,
         })
+    }
+
+    /// What the run trains on instead of images.
+    pub fn features(&self) -> Option<&FeatureFile> {
+        self.features.as_ref()
     }
 
     /// Number of parameters, frozen or not.

@@ -6,7 +6,7 @@ use crate::data::batches::{Loader, Options};
 use crate::data::folder::Dataset;
 use crate::data::split::Split;
 use crate::error::{Error, Result};
-use crate::graph::cut::split_after;
+use crate::graph::cut::{Cut, split_after};
 use crate::graph::{Graph, Store};
 use crate::nn::init::Random;
 use crate::nn::{Architecture, Freeze, Network};
@@ -79,13 +79,16 @@ pub fn progress(run: &Run, store: &mut Store) -> Result<Progress> {
     Ok(progress)
 }
 
-/// Loaders of the training images and, where there are any, of those that validate.
+/// Loaders of the training images and, where there are any, of those that validate. Together they keep as many decoded
+/// images as one alone would, so that a run's memory does not depend on how many there are.
 ///
 /// # Errors
 /// A batch of zero, or an input size that cannot be.
 pub fn loaders(run: &Run, data: &Dataset) -> Result<Vec<Arc<Loader>>> {
+    let images = data.train.len() + data.val.len();
     let load = |split: &Split| -> Result<Arc<Loader>> {
         let mut options = Options::square(run.architecture.input[0] as u32, run.batch);
+        options.cache_bytes = options.cache_bytes * split.len() as u64 / images as u64;
         options.strict = run.data.strict;
         options.decode.filter = run.data.resize;
         Ok(Arc::new(Loader::new(split.clone(), options)?))
@@ -123,12 +126,11 @@ pub fn stage(
     transfer::stage(graph, store, train, val, &staging, |done| features(done, images))
 }
 
-/// As [`stage`], where the frozen part ran long ago and its results lie in a file.
+/// `graph` cut behind `layer`, whose results a file of features holds.
 ///
 /// # Errors
 /// The run augments images, or something below the features trains.
-pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'static>> {
-    let layer = file.layer();
+pub fn behind(run: &Run, graph: &Graph, layer: &str) -> Result<Cut> {
     let cut = split_after(graph, layer).ok_or_else(|| {
         Error::Usage(format!(
             "this model has no layer '{layer}', whose features {} holds",
@@ -139,9 +141,18 @@ pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'
         let what = "features are what frozen layers made of images as they are: use --freeze all and no augmentation";
         return Err(Error::Usage(what.into()));
     }
+    Ok(cut)
+}
+
+/// As [`stage`], where the frozen part ran long ago and its results lie in a file.
+///
+/// # Errors
+/// As [`behind`].
+pub fn stage_on(run: &Run, graph: &Graph, file: &FeatureFile) -> Result<Staged<'static>> {
+    let layer = file.layer();
     let part = |validates| Box::new(file.part(validates, run.batch)) as Box<dyn Samples>;
     Ok(Staged {
-        graph: cut.rest,
+        graph: behind(run, graph, layer)?.rest,
         train: part(false),
         val: Some(part(true)).filter(|val| !val.is_empty()),
         cached: Some(layer.to_owned()),

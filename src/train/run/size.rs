@@ -43,6 +43,9 @@ impl Size {
 
     fn of_stage(run: &Run, stage: &Stage, caps: &Caps, memory: u64) -> Result<Size> {
         let graph = setup::graph(run, stage)?;
+        if let Some(layer) = &run.data.layer {
+            return Size::of_head(run, &graph, &setup::behind(run, &graph, layer)?.rest, caps, memory);
+        }
         let (variants, images) = (setup::variants(run), setup::images(run));
         let Parts { cut, feature_bytes, memory, .. } =
             Parts::of(&graph, images, variants.as_ref(), caps, memory);
@@ -57,9 +60,16 @@ impl Size {
         };
         let trains = cut.as_ref().map_or(&graph, |cut| &cut.rest);
         let (one_pass, step) = of_training(run, trains, caps, memory.saturating_sub(beside(trains)))?;
-        let judging = passes::plan_evaluation(&graph, caps, run.precision)?.memory().total();
-        let device = frozen.max(step + beside(trains)).max(judging);
+        let device = frozen.max(step + beside(trains)).max(of_judging(run, &graph, caps)?);
         Ok(Size { one_pass, device, features: feature_bytes })
+    }
+
+    /// Of a stage over a file of features, whose rows are read as they are needed: nothing but `head` runs, while the
+    /// parameters of all of `graph` stay on the device.
+    fn of_head(run: &Run, graph: &Graph, head: &Graph, caps: &Caps, memory: u64) -> Result<Size> {
+        let beside = bytes_of_parameters(graph) - bytes_of_parameters(head);
+        let (one_pass, step) = of_training(run, head, caps, memory.saturating_sub(beside))?;
+        Ok(Size { one_pass, device: beside + step.max(of_judging(run, head, caps)?), features: 0 })
     }
 
     /// Bytes of the machine's memory and the device's.
@@ -91,6 +101,14 @@ fn of_training(run: &Run, graph: &Graph, caps: &Caps, memory: u64) -> Result<(us
         true => passes::with_evaluation(graph, caps, &step, memory)?,
     };
     Ok((one_pass, bytes))
+}
+
+/// Bytes of the device while the network of the best epoch judges one image. Nothing trains then, so what kernels make of
+/// its weights is made once and kept.
+fn of_judging(run: &Run, graph: &Graph, caps: &Caps) -> Result<u64> {
+    let mut judging = graph.clone();
+    judging.set_trainable(|_| false);
+    Ok(passes::plan_evaluation(&judging, caps, run.precision)?.memory().total())
 }
 
 fn bytes_of_parameters(graph: &Graph) -> u64 {

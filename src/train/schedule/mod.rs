@@ -41,6 +41,14 @@ pub enum Curve {
 }
 
 /// A curve with a linear warm-up before it.
+///
+/// ```
+/// use frostline::train::schedule::{At, Curve, Schedule};
+/// let schedule = Schedule { curve: Curve::Cosine { floor: 0.0 }, warm_up: 1.0 };
+/// let rate = |epoch| schedule.rate(0.01, At { epoch, step: 0.1, epochs: 9.0 });
+/// assert!(rate(0.0) < rate(0.5) && rate(0.5) < rate(1.0), "it warms up");
+/// assert!((rate(5.0) - 0.005).abs() < 1e-6, "half way down the cosine");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Schedule {
     #[serde(flatten)]

@@ -17,6 +17,17 @@ pub struct Stage {
 /// Reads `head:5,block5:10@0.0001,all:20`: the lowest part that trains, the epochs, and the rate where it is not `rate`.
 /// A part is `head`, `all`, a layer, or the beginning of a layer's name.
 ///
+/// ```
+/// use frostline::nn::{Freeze, Head, Preprocessing, vgg};
+/// use frostline::train::schedule::stages::{Stage, parse};
+/// let head = Head { classes: 8, ..Head::default() };
+/// let architecture = vgg::with_head("vgg16", 96, Preprocessing::Caffe, &head)?;
+/// let stages = parse("head:5,block5:10@0.0001", &architecture, 0.003)?;
+/// assert_eq!(stages[0], Stage { freeze: Freeze::All, epochs: 5, rate: 0.003 });
+/// assert_eq!(stages[1].freeze, Freeze::Until("block4_pool".into()));
+/// # Ok::<(), frostline::error::Error>(())
+/// ```
+///
 /// # Errors
 /// What cannot be read, or a part that the base does not have.
 pub fn parse(text: &str, architecture: &Architecture, rate: f32) -> Result<Vec<Stage>> {

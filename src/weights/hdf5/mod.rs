@@ -36,6 +36,7 @@ pub(super) struct Hdf5 {
 
 impl Hdf5 {
     /// `path` is for messages; the bytes come from `window`.
+    ///
     /// # Errors
     /// No HDF5, or its superblock is corrupt.
     pub(super) fn open(path: &Path, window: Window) -> Result<Hdf5> {

@@ -25,6 +25,7 @@ impl<'f> Node<'f> {
     }
 
     /// Names of child groups and of child datasets.
+    ///
     /// # Errors
     /// The group's table is corrupt.
     pub(in crate::weights) fn children(&self) -> Result<(Vec<String>, Vec<String>)> {
@@ -32,6 +33,7 @@ impl<'f> Node<'f> {
     }
 
     /// The child group `name`, or `None`.
+    ///
     /// # Errors
     /// This group or the child is corrupt.
     pub(in crate::weights) fn child(&self, name: &str) -> Result<Option<Node<'f>>> {
@@ -42,6 +44,7 @@ impl<'f> Node<'f> {
     }
 
     /// The group at `path`, relative to this one.
+    ///
     /// # Errors
     /// It is not there, or corrupt.
     pub(in crate::weights) fn group(&self, path: &str) -> Result<Node<'f>> {
@@ -55,6 +58,7 @@ impl<'f> Node<'f> {
     }
 
     /// The dataset at `path`, relative to this group.
+    ///
     /// # Errors
     /// It is not there, corrupt, not numeric, or reaches beyond the end of the file.
     pub(in crate::weights) fn tensor(&self, path: &str) -> Result<Tensor> {
@@ -70,6 +74,7 @@ impl<'f> Node<'f> {
     }
 
     /// All attributes that hold one text, by name: `keras_version`, `backend`.
+    ///
     /// # Errors
     /// The attributes are corrupt.
     pub(in crate::weights) fn texts(&self) -> Result<Vec<(String, String)>> {
@@ -82,6 +87,7 @@ impl<'f> Node<'f> {
     }
 
     /// The attribute `name` as one text.
+    ///
     /// # Errors
     /// The attributes are corrupt.
     pub(in crate::weights) fn text(&self, name: &str) -> Result<Option<String>> {
@@ -92,6 +98,7 @@ impl<'f> Node<'f> {
 
     /// The attribute `name` as a list, joined from `name0`, `name1`, ... where Keras had to split it (an HDF5
     /// attribute holds at most 64 KiB).
+    ///
     /// # Errors
     /// The attributes are corrupt, or `name` holds something other than text.
     pub(in crate::weights) fn list(&self, name: &str) -> Result<Option<Vec<String>>> {

@@ -9,11 +9,7 @@ use hdf5_reader::{Dataset, Datatype};
 
 use super::{Hdf5, Window, corrupt, text};
 use crate::error::{Error, Result};
-use crate::weights::{Dtype, decode};
-
-/// Packed data that claim to unpack to more than this many times the file's length are counted before anything
-/// is allocated for them.
-const PLAUSIBLE_RATIO: u64 = 8;
+use crate::weights::{Dtype, Entry, Layout, decode};
 
 /// A dataset of numbers.
 pub(in crate::weights) struct Tensor {
@@ -45,11 +41,16 @@ impl Tensor {
                 format!("{place} holds {:?}, not numbers that can be read as f32", dataset.dtype()),
             )
         })?;
-        let bytes = shape.iter().try_fold(dtype.size() as u64, |n, &d| n.checked_mul(d as u64));
-        let bytes = bytes.filter(|&n| n < 1 << 60).ok_or_else(|| broken(&"its size overflows"))?;
+        let bytes = dtype.bytes(&shape).ok_or_else(|| broken(&"its size overflows"))?;
         let stored = find(hdf5, &dataset, bytes).map_err(|e| broken(&e))?;
         let (path, window) = (hdf5.path.clone(), hdf5.window.clone());
         Ok(Tensor { path, window, dataset, place, shape, dtype, big_endian, stored })
+    }
+
+    /// What the file offers with it, under the canonical `name`.
+    pub(in crate::weights) fn entry(&self, name: String) -> Entry {
+        let (stored_as, shape) = (self.place.clone(), self.shape.clone());
+        Entry { name, stored_as, shape, dtype: self.dtype, layout: Layout::Keras }
     }
 
     pub(in crate::weights) fn numel(&self) -> usize {
@@ -64,7 +65,16 @@ impl Tensor {
         }
     }
 
+    /// The byte of the window at which its values begin, where they lie in one piece, the lowest byte of each first.
+    pub(in crate::weights) fn in_place(&self) -> Option<u64> {
+        match self.stored {
+            Stored::At(offset) if !self.big_endian => Some(offset),
+            _ => None,
+        }
+    }
+
     /// All values, row-major.
+    ///
     /// # Errors
     /// The file changed, a chunk is corrupt, or chunks are missing.
     pub(in crate::weights) fn read(&self) -> Result<Vec<f32>> {
@@ -88,6 +98,7 @@ impl Tensor {
     }
 
     /// A single whole number, exact beyond what f32 holds: an optimizer's iteration.
+    ///
     /// # Errors
     /// It is no single number, or negative, or cannot be read.
     pub(in crate::weights) fn read_count(&self) -> Result<u64> {
@@ -119,11 +130,11 @@ impl Tensor {
         Ok(values)
     }
 
-    /// A few bytes may claim to unpack to terabytes. Chunks are unpacked one by one and counted first where the
-    /// claim is bold; unallocated chunks (which would read as zeros) are refused with it.
+    /// Where the claim is bold, chunks are unpacked one by one and counted first; unallocated chunks (which would read as
+    /// zeros) are refused with it.
     fn check_plausible(&self) -> Result<()> {
         let claimed = (self.numel() as u64).saturating_mul(self.dtype.size() as u64);
-        if claimed <= self.window.len().saturating_mul(PLAUSIBLE_RATIO) {
+        if decode::is_plausible(claimed, self.window.len()) {
             return Ok(());
         }
         let broken = |e: &dyn std::fmt::Display| corrupt(&self.path, &self.place, e);

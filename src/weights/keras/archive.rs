@@ -15,6 +15,7 @@ use crate::weights::zipped::Zipped;
 const WEIGHTS: &str = "model.weights.h5";
 
 /// Opens the model in `zip`, or gives the zip back where it holds none.
+///
 /// # Errors
 /// A member is corrupt or truncated.
 pub(in crate::weights) fn open(path: &Path, mut zip: Zipped) -> Result<std::result::Result<Keras, Zipped>> {

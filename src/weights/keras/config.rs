@@ -45,7 +45,7 @@ fn walk(model: &Value, group: &str, top: Option<&str>, trainable: bool, found: &
         let count = used.entry(class.clone()).or_default();
         let key = if *count == 0 { class.clone() } else { format!("{class}_{count}") };
         *count += 1;
-        let group = if group.is_empty() { format!("layers/{key}") } else { format!("{group}/layers/{key}") };
+        let group = group_below(group, &key);
         let trainable = trainable && layer["config"]["trainable"].as_bool().unwrap_or(true);
         let name = name_of(layer).unwrap_or(&key);
         let top = top.unwrap_or(name);
@@ -56,6 +56,12 @@ fn walk(model: &Value, group: &str, top: Option<&str>, trainable: bool, found: &
             found.push(Layer { group, name, class, top, trainable });
         }
     }
+}
+
+/// Where a Keras 3 weight file keeps the layer `key` of the model at `group`.
+pub(super) fn group_below(group: &str, key: &str) -> String {
+    let front = if group.is_empty() { String::new() } else { format!("{group}/") };
+    format!("{front}layers/{key}")
 }
 
 /// The layers inside a model; `None` for a plain layer. Keras 1 had a Sequential's list directly in `config`.

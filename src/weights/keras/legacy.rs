@@ -18,6 +18,7 @@ pub(super) struct Found {
 }
 
 /// All weights below `root`, in topological order. `positions` says where the model's configuration has each layer.
+///
 /// # Errors
 /// A name that the lists promise is missing, or something is corrupt.
 pub(super) fn read(path: &Path, root: &Node<'_>, positions: &HashMap<String, usize>) -> Result<Vec<Found>> {

@@ -17,7 +17,7 @@ use serde_json::Value;
 use self::legacy::Found;
 use super::hdf5::{Hdf5, Node, Tensor};
 use super::window::Window;
-use super::{Entry, Format, Layout, Optimizer, Source};
+use super::{Entry, Format, Optimizer, Source};
 use crate::error::{Error, Result};
 
 pub(super) use archive::open as open_archive;
@@ -47,6 +47,7 @@ struct Beside {
 
 impl Keras {
     /// Opens an HDF5 file that Keras wrote.
+    ///
     /// # Errors
     /// It is corrupt, truncated, or holds no Keras weights.
     pub fn open(path: &Path) -> Result<Keras> {
@@ -122,14 +123,7 @@ fn read_legacy(
 
 fn entry(found: Found) -> (Entry, Tensor) {
     let Found { layer, parameter, tensor } = found;
-    let entry = Entry {
-        name: format!("{layer}/{parameter}"),
-        stored_as: tensor.place.clone(),
-        shape: tensor.shape.clone(),
-        dtype: tensor.dtype,
-        layout: Layout::Keras,
-    };
-    (entry, tensor)
+    (tensor.entry(format!("{layer}/{parameter}")), tensor)
 }
 
 impl Source for Keras {

@@ -2,38 +2,40 @@
 
 use crate::weights::order;
 
+/// What files call a parameter, and its canonical name.
+const KNOWN: [(&str, &str); 13] = [
+    ("kernel", "kernel"),
+    ("bias", "bias"),
+    ("gamma", "gamma"),
+    ("beta", "beta"),
+    ("moving_mean", "moving_mean"),
+    ("moving_variance", "moving_variance"),
+    ("running_mean", "moving_mean"),
+    ("running_std", "moving_variance"),
+    ("running_variance", "moving_variance"),
+    ("depthwise_kernel", "depthwise_kernel"),
+    ("pointwise_kernel", "pointwise_kernel"),
+    ("W", "kernel"),
+    ("b", "bias"),
+];
+
+/// `iter` of `Adam/iter:0`.
+pub(super) fn last(stored: &str) -> &str {
+    let last = stored.rsplit('/').next().unwrap_or(stored);
+    last.split(':').next().unwrap_or(last)
+}
+
 /// `kernel` out of `block1_conv1_W_1:0`, `sequential/dense/kernel`, `bn/running_std:0`; `None` when unknown.
 pub(super) fn parameter(weight_name: &str) -> Option<&'static str> {
-    let last = weight_name.rsplit('/').next().unwrap_or(weight_name);
-    let last = last.split(':').next().unwrap_or(last);
-    const KNOWN: [(&str, &str); 13] = [
-        ("kernel", "kernel"),
-        ("bias", "bias"),
-        ("gamma", "gamma"),
-        ("beta", "beta"),
-        ("moving_mean", "moving_mean"),
-        ("moving_variance", "moving_variance"),
-        ("running_mean", "moving_mean"),
-        ("running_std", "moving_variance"),
-        ("running_variance", "moving_variance"),
-        ("depthwise_kernel", "depthwise_kernel"),
-        ("pointwise_kernel", "pointwise_kernel"),
-        ("W", "kernel"),
-        ("b", "bias"),
-    ];
+    let last = last(weight_name);
     // Keras 1 appended the parameter to the layer's name, and a counter where a name was used twice: `_W_1`.
     let trimmed = match last.rsplit_once('_') {
         Some((front, digits)) if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => front,
         _ => last,
     };
     let exact = KNOWN.iter().find(|(stored, _)| last == *stored || trimmed == *stored);
-    let suffix = || {
-        KNOWN
-            .iter()
-            .rev()
-            .find(|(stored, _)| trimmed.strip_suffix(stored).is_some_and(|front| front.ends_with('_')))
-    };
-    exact.or_else(suffix).map(|(_, canonical)| *canonical)
+    let ends = |stored: &str| trimmed.strip_suffix(stored).is_some_and(|front| front.ends_with('_'));
+    exact.or_else(|| KNOWN.iter().rev().find(|(stored, _)| ends(stored))).map(|(_, canonical)| *canonical)
 }
 
 /// Names for a layer whose file gives only numbers, from its class and how many arrays it has.

@@ -9,12 +9,13 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::config::Layer;
-use super::v3;
+use super::{names, v3};
 use crate::error::Result;
 use crate::weights::hdf5::{Node, Tensor};
-use crate::weights::{Entry, Layout, Optimizer};
+use crate::weights::{Entry, Optimizer};
 
 /// The state and its tensors, or `None` where the file has none.
+///
 /// # Errors
 /// Something is corrupt.
 pub(super) fn read(
@@ -77,14 +78,7 @@ fn assemble(
     names: Vec<String>,
     tensors: Vec<Tensor>,
 ) -> (Optimizer, Vec<Tensor>) {
-    let slot = |(name, tensor): (String, &Tensor)| Entry {
-        name,
-        stored_as: tensor.place.clone(),
-        shape: tensor.shape.clone(),
-        dtype: tensor.dtype,
-        layout: Layout::Keras,
-    };
-    let slots = names.into_iter().zip(&tensors).map(slot).collect();
+    let slots = tensors.iter().zip(names).map(|(tensor, name)| tensor.entry(name)).collect();
     (Optimizer { iteration, learning_rate, slots }, tensors)
 }
 
@@ -146,25 +140,19 @@ pub(in crate::weights) fn passes(training: &Value) -> Vec<Vec<&'static str>> {
 fn read_named(group: &Node<'_>, entries: &[Entry]) -> Result<(Optimizer, Vec<Tensor>)> {
     let by_key: HashMap<String, &Entry> = entries.iter().map(|e| (e.name.replace('/', "_"), e)).collect();
     let (mut iteration, mut learning_rate) = (0, None);
-    let (mut names, mut tensors) = (Vec::new(), Vec::new());
+    let (mut slots, mut tensors) = (Vec::new(), Vec::new());
     for stored in group.list("weight_names")?.unwrap_or_default() {
         let tensor = group.tensor(&stored)?;
-        match base_name(&stored) {
+        match names::last(&stored) {
             "iteration" | "iter" | "iterations" => iteration = tensor.read_count()?,
             "learning_rate" if tensor.numel() == 1 => learning_rate = tensor.read()?.first().copied(),
             _ => {
-                names.push(slot_name(&stored, &by_key).unwrap_or_else(|| format!("slot_{}", names.len())));
+                slots.push(slot_name(&stored, &by_key).unwrap_or_else(|| format!("slot_{}", slots.len())));
                 tensors.push(tensor);
             }
         }
     }
-    Ok(assemble(iteration, learning_rate, names, tensors))
-}
-
-/// `iter` of `Adam/iter:0`.
-fn base_name(stored: &str) -> &str {
-    let last = stored.rsplit('/').next().unwrap_or(stored);
-    last.split(':').next().unwrap_or(last)
+    Ok(assemble(iteration, learning_rate, slots, tensors))
 }
 
 /// `block2_conv2/kernel/velocity` out of `adam_7/block2_conv2_kernel_velocity` (Keras 3),
@@ -205,7 +193,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::weights::Dtype;
+    use crate::weights::{Dtype, Layout};
 
     #[test]
     fn slots_of_three_generations() {

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::config::Layer;
+use super::config::{Layer, group_below};
 use super::legacy::Found;
 use super::names;
 use crate::error::Result;
@@ -19,6 +19,7 @@ const CONTAINERS: [&str; 2] = ["layers", "_layer_checkpoint_dependencies"];
 const MAX_DEPTH: usize = 16;
 
 /// Does this file have the layout?
+///
 /// # Errors
 /// The root group is corrupt.
 pub(super) fn is_v3(root: &Node<'_>) -> Result<bool> {
@@ -27,6 +28,7 @@ pub(super) fn is_v3(root: &Node<'_>) -> Result<bool> {
 }
 
 /// All weights, in topological order.
+///
 /// # Errors
 /// Something is corrupt.
 pub(super) fn read(root: &Node<'_>, config: &[Layer]) -> Result<Vec<Found>> {
@@ -62,6 +64,25 @@ struct Group {
     tensors: Vec<Tensor>,
 }
 
+impl Group {
+    /// `None` for a layer without tensors of its own, such as a model around others.
+    fn read(layer: &Node<'_>, canonical: &str, class: &str) -> Result<Option<Group>> {
+        let Some(vars) = layer.child("vars")? else { return Ok(None) };
+        let tensors = numbered(&vars)?;
+        let Some(largest) = tensors.iter().max_by_key(|tensor| tensor.numel()) else { return Ok(None) };
+        let position = largest.position();
+        let name = vars.text("name")?.unwrap_or_else(|| class.to_string());
+        Ok(Some(Group {
+            canonical: canonical.to_string(),
+            name,
+            class: class.to_string(),
+            position,
+            tensors,
+        }))
+    }
+}
+
+/// Adds the groups of all layers below `node`, which stands at `canonical`.
 fn collect(
     node: &Node<'_>,
     canonical: &str,
@@ -81,26 +102,8 @@ fn collect(
             if seen.contains(&layer.address()) {
                 continue;
             }
-            let canonical = if canonical.is_empty() {
-                format!("layers/{class}")
-            } else {
-                format!("{canonical}/layers/{class}")
-            };
-            if let Some(vars) = layer.child("vars")? {
-                let tensors = numbered(&vars)?;
-                if !tensors.is_empty() {
-                    let name = vars.text("name")?.unwrap_or_else(|| class.clone());
-                    let largest = tensors.iter().max_by_key(|t| t.numel());
-                    let position = largest.map_or(0, Tensor::position);
-                    groups.push(Group {
-                        canonical: canonical.clone(),
-                        name,
-                        class: class.clone(),
-                        position,
-                        tensors,
-                    });
-                }
-            }
+            let canonical = group_below(canonical, &class);
+            groups.extend(Group::read(&layer, &canonical, &class)?);
             collect(&layer, &canonical, seen, depth + 1, groups)?;
         }
     }
@@ -108,6 +111,7 @@ fn collect(
 }
 
 /// The datasets `0`, `1`, ... of a `vars` group, in that order.
+///
 /// # Errors
 /// Something is corrupt.
 pub(super) fn numbered(vars: &Node<'_>) -> Result<Vec<Tensor>> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use zip::write::SimpleFileOptions;
 
-use super::{ABOUT, CLASSES, Label};
+use super::{ABOUT, CLASSES, Format, Label, WORDS};
 use crate::error::{Error, Result};
 use crate::weights::file;
 use crate::weights::hdf5::write::{Attribute, Data, Group, Kind, plan};
@@ -23,24 +23,6 @@ pub struct Writer {
     row: Vec<usize>,
     spool: BufWriter<File>,
     labels: Vec<Label>,
-}
-
-#[derive(Clone, Copy)]
-enum Format {
-    Safetensors,
-    Hdf5,
-    Npz,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Format> {
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("safetensors") => Ok(Format::Safetensors),
-            Some("h5" | "hdf5") => Ok(Format::Hdf5),
-            Some("npz") => Ok(Format::Npz),
-            _ => Err(Error::weights(path, "features are written as .safetensors, .h5 or .npz; name it so")),
-        }
-    }
 }
 
 impl Writer {
@@ -92,7 +74,7 @@ impl Writer {
         file::replace(&self.path, |out| match self.format {
             Format::Safetensors => self.safetensors(out, classes, about).map_err(io),
             Format::Hdf5 => self.hdf5(out, classes, about),
-            Format::Npz => self.npz(out, classes).map_err(io),
+            Format::Npz => self.npz(out, classes, about).map_err(io),
         })
     }
 
@@ -163,7 +145,7 @@ impl Writer {
         root.add("labels", Data { shape: vec![self.labels.len()], kind: Kind::I64s(1) });
         root.add("validates", Data { shape: vec![self.labels.len()], kind: Kind::I64s(2) });
         let bytes = [self.numbers() * 4, 8 * self.labels.len() as u64, 8 * self.labels.len() as u64];
-        plan(root).map_err(io)?.write(out, io, |out, index, _half| {
+        plan(root).map_err(io)?.write(out, io, |out, index| {
             match index {
                 0 => self.copy_features(out),
                 1 => self.put_labels(Column::Labels, out),
@@ -174,7 +156,12 @@ impl Writer {
         })
     }
 
-    fn npz(&self, out: &mut (impl Write + Seek), classes: &[String]) -> io::Result<()> {
+    fn npz(
+        &self,
+        out: &mut (impl Write + Seek),
+        classes: &[String],
+        about: &serde_json::Value,
+    ) -> io::Result<()> {
         let mut zip = zip::ZipWriter::new(out);
         let options = SimpleFileOptions::default();
         let options = options.compression_method(zip::CompressionMethod::Stored).large_file(true);
@@ -194,6 +181,8 @@ impl Writer {
             let padded = name.chars().map(u32::from).chain(std::iter::repeat(0)).take(longest);
             padded.map(u32::to_le_bytes).try_for_each(|letter| zip.write_all(&letter))?;
         }
+        zip.start_file(WORDS, options)?;
+        zip.write_all(json!({ CLASSES: classes, ABOUT: about }).to_string().as_bytes())?;
         zip.finish()?;
         Ok(())
     }

@@ -4,7 +4,6 @@ mod read;
 mod write;
 
 pub use read::Safetensors;
-pub(crate) use write::check_count;
 pub use write::write;
 
 /// Metadata key under which a file written here states its order: a JSON list of all names.

@@ -41,6 +41,12 @@ impl Safetensors {
         Ok(Safetensors { path: path.to_path_buf(), file, entries, offsets, metadata })
     }
 
+    /// The byte of the file at which the values of the tensor `name` begin, and what they are.
+    pub(in crate::weights) fn in_place(&self, name: &str) -> Option<(u64, &Entry)> {
+        let index = self.entries.iter().position(|entry| entry.name == name)?;
+        Some((self.offsets[index], &self.entries[index]))
+    }
+
     /// Fills `values` with those of tensor `index` from element `start` on.
     pub(in crate::weights) fn read_part(
         &mut self,

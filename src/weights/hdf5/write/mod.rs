@@ -120,6 +120,7 @@ pub(in crate::weights) struct Plan {
 }
 
 /// Lays the file out.
+///
 /// # Errors
 /// `InvalidInput` when an attribute or a group exceeds what the format holds.
 pub(in crate::weights) fn plan(mut root: Group) -> io::Result<Plan> {
@@ -151,12 +152,13 @@ pub(in crate::weights) fn plan(mut root: Group) -> io::Result<Plan> {
 }
 
 impl Plan {
-    /// Writes the whole file to `out`. `write_values` writes those of a tensor and is called in order.
+    /// Writes the whole file to `out`. `write_values` writes those of a tensor in the type that was laid out,
+    /// gives the number of bytes, and is called in order.
     pub(in crate::weights) fn write<W: Write, E>(
         &self,
         out: &mut W,
         io_error: impl Fn(io::Error) -> E,
-        mut write_values: impl FnMut(&mut W, usize, bool) -> Result<u64, E>,
+        mut write_values: impl FnMut(&mut W, usize) -> Result<u64, E>,
     ) -> Result<(), E> {
         out.write_all(&self.metadata).map_err(&io_error)?;
         let mut position = self.metadata.len() as u64;
@@ -164,8 +166,7 @@ impl Plan {
             out.write_all(&[0; 8][..(start - position) as usize]).map_err(&io_error)?;
             position = start
                 + match kind {
-                    Kind::F32(index) | Kind::I64s(index) => write_values(out, index, false)?,
-                    Kind::F16(index) => write_values(out, index, true)?,
+                    Kind::F32(index) | Kind::F16(index) | Kind::I64s(index) => write_values(out, index)?,
                     Kind::I64(count) => out.write_all(&count.to_le_bytes()).map(|()| 8).map_err(&io_error)?,
                     Kind::Scalar(bits) => {
                         out.write_all(&bits.to_le_bytes()).map(|()| 4).map_err(&io_error)?

@@ -2,7 +2,7 @@
 
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -11,8 +11,7 @@ use zip::write::SimpleFileOptions;
 
 use crate::error::{Error, Result};
 use crate::weights::hdf5::write::{Group, Plan, plan};
-use crate::weights::safetensors::check_count;
-use crate::weights::{Dtype, Outgoing, Values, decode, file};
+use crate::weights::{Outgoing, Values, file, outgoing};
 
 /// The version that written files name: the oldest Keras whose layouts these are.
 pub(super) const KERAS_VERSION: &str = "3.0.0";
@@ -53,6 +52,7 @@ pub fn slot_names(config: &Value, trained: &[&str]) -> Vec<String> {
 }
 
 /// Keras 3 `.weights.h5`. `values` is asked for the tensors in order, then for the slots (numbers go on).
+///
 /// # Errors
 /// A layer that `config` lacks or whose class cannot be told, duplicate names, and those of [`file::replace`].
 pub fn weights(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>) -> Result<()> {
@@ -61,6 +61,7 @@ pub fn weights(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>
 }
 
 /// Legacy `.h5`: whole model where there is a configuration, else weights alone.
+///
 /// # Errors
 /// As [`weights`].
 pub fn legacy(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>) -> Result<()> {
@@ -69,6 +70,7 @@ pub fn legacy(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>)
 }
 
 /// Keras 3 `.keras`: needs `config`.
+///
 /// # Errors
 /// As [`weights`]; and no configuration.
 pub fn archive(path: &Path, contents: &Contents<'_>, values: &mut Values<'_, '_>) -> Result<()> {
@@ -112,54 +114,25 @@ fn emit<W: Write>(
     values: &mut Values<'_, '_>,
 ) -> Result<()> {
     let io_error = |source| Error::Io { action: "write", path: path.to_path_buf(), source };
-    plan.write(out, io_error, |out, index, half| {
-        let tensor = outgoing(contents, index)
+    plan.write(out, io_error, |out, index| {
+        let tensor = announced(contents, index)
             .ok_or_else(|| Error::weights(path, format!("tensor {index} was never announced")))?;
-        let values = values(index)?;
-        check_count(path, tensor, &values)?;
-        let put = |bytes: &[u8]| out.write_all(bytes);
-        if !half {
-            decode::f32_bytes(&values, put).map_err(io_error)?;
-            return Ok(values.len() as u64 * 4);
-        }
-        match decode::f16_bytes(&values, put).map_err(io_error)? {
-            true => Ok(values.len() as u64 * 2),
-            false => Err(Error::weights(
-                path,
-                format!("'{}' has values beyond 65504, the largest of f16; write it as f32", tensor.name),
-            )),
-        }
+        outgoing::write(path, tensor, &values(index)?, out)
     })
 }
 
 /// Tensors first, then slots.
-fn outgoing<'c>(contents: &Contents<'c>, index: usize) -> Option<&'c Outgoing> {
+fn announced<'c>(contents: &Contents<'c>, index: usize) -> Option<&'c Outgoing> {
     let slots = contents.state.map_or(&[][..], |state| state.slots);
     contents.tensors.iter().chain(slots).nth(index)
 }
 
 /// Refuses what would not read back.
 fn check(path: &Path, contents: &Contents<'_>) -> Result<()> {
-    let mut names = BTreeSet::new();
-    for tensor in contents.tensors {
-        if !matches!(tensor.dtype, Dtype::F32 | Dtype::F16) {
-            return Err(Error::weights(
-                path,
-                format!("'{}' cannot be written as {}; f32 and f16 are written", tensor.name, tensor.dtype),
-            ));
-        }
-        if !tensor.name.contains('/') || tensor.name.contains('\0') {
-            return Err(Error::weights(
-                path,
-                format!("'{}' is not of the form layer/parameter; rename it", tensor.name),
-            ));
-        }
-        if !names.insert(&tensor.name) {
-            return Err(Error::weights(
-                path,
-                format!("two tensors are called '{}'; rename one", tensor.name),
-            ));
-        }
+    let odd = contents.tensors.iter().find(|tensor| !tensor.name.contains('/') || tensor.name.contains('\0'));
+    if let Some(Outgoing { name, .. }) = odd {
+        let what = format!("'{name}' is not of the form layer/parameter; rename it");
+        return Err(Error::weights(path, what));
     }
-    Ok(())
+    outgoing::check(path, contents.tensors)
 }

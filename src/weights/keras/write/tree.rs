@@ -11,26 +11,24 @@ use crate::weights::hdf5::write::{Attribute, Data, Group, Kind};
 use crate::weights::keras::config::{self, Layer};
 use crate::weights::{Dtype, Outgoing, order};
 
+/// Tensors with their places among those that are written.
+type Tensors<'c> = Vec<(usize, &'c Outgoing)>;
+
 /// The layers of `tensors` in order, each with its tensors in Keras' order.
-fn layers(tensors: &[Outgoing]) -> Vec<(&str, Vec<(usize, &Outgoing)>)> {
-    let mut layers: Vec<(&str, Vec<(usize, &Outgoing)>)> = Vec::new();
+fn layers(tensors: &[Outgoing]) -> Vec<(&str, Tensors<'_>)> {
+    let mut layers: Vec<(&str, Tensors<'_>)> = Vec::new();
     let mut place: HashMap<&str, usize> = HashMap::new();
     for (index, tensor) in tensors.iter().enumerate() {
-        let layer = tensor.name.rsplit_once('/').map_or(tensor.name.as_str(), |(layer, _)| layer);
-        let at = *place.entry(layer).or_insert_with(|| {
-            layers.push((layer, Vec::new()));
+        let at = *place.entry(tensor.layer()).or_insert_with(|| {
+            layers.push((tensor.layer(), Vec::new()));
             layers.len() - 1
         });
         layers[at].1.push((index, tensor));
     }
     for (_, tensors) in &mut layers {
-        tensors.sort_by_key(|(_, tensor)| order::rank(parameter(tensor)));
+        tensors.sort_by_key(|(_, tensor)| order::rank(tensor.parameter()));
     }
     layers
-}
-
-fn parameter(tensor: &Outgoing) -> &str {
-    tensor.name.rsplit('/').next().unwrap_or_default()
 }
 
 fn data(index: usize, tensor: &Outgoing) -> Data {
@@ -50,14 +48,7 @@ pub(super) fn v3(path: &Path, contents: &Contents<'_>) -> Result<Group> {
     for (layer, tensors) in layers(contents.tensors) {
         let group = match by_name.get(layer) {
             Some(known) => known.group.clone(),
-            None if contents.config.is_some() => {
-                return Err(Error::weights(
-                    path,
-                    format!(
-                        "layer '{layer}' is not in the model's configuration; write the one that belongs to these weights"
-                    ),
-                ));
-            }
+            None if contents.config.is_some() => return Err(stranger(path, layer)),
             None => counted(path, layer, &tensors, &mut used)?,
         };
         let vars = root.at(&format!("{group}/vars"));
@@ -75,6 +66,11 @@ pub(super) fn v3(path: &Path, contents: &Contents<'_>) -> Result<Group> {
     Ok(root)
 }
 
+fn stranger(path: &Path, layer: &str) -> Error {
+    let advice = "write the one that belongs to these weights";
+    Error::weights(path, format!("layer '{layer}' is not in the model's configuration; {advice}"))
+}
+
 /// `layers/conv2d_3`: Keras counts the layers of each class.
 fn counted(
     path: &Path,
@@ -82,8 +78,8 @@ fn counted(
     tensors: &[(usize, &Outgoing)],
     used: &mut BTreeMap<&'static str, usize>,
 ) -> Result<String> {
-    let has = |name: &str| tensors.iter().any(|(_, tensor)| parameter(tensor) == name);
-    let rank = tensors.iter().find(|(_, t)| parameter(t) == "kernel").map_or(0, |(_, t)| t.shape.len());
+    let has = |name: &str| tensors.iter().any(|(_, tensor)| tensor.parameter() == name);
+    let rank = tensors.iter().find(|(_, t)| t.parameter() == "kernel").map_or(0, |(_, t)| t.shape.len());
     let class = match rank {
         4 => "conv2d",
         2 => "dense",
@@ -172,8 +168,6 @@ fn put_named(path: &Path, group: &mut Group, members: Vec<(String, Data)>) -> Re
     Ok(())
 }
 
-type Tensors<'c> = Vec<(usize, &'c Outgoing)>;
-
 /// Top-level layers with what they hold. A nested model is one group, its trainable weights before its frozen ones.
 fn legacy_groups<'c>(path: &Path, contents: &Contents<'c>) -> Result<Vec<(String, Tensors<'c>)>> {
     let Some(config) = contents.config else {
@@ -189,18 +183,13 @@ fn legacy_groups<'c>(path: &Path, contents: &Contents<'c>) -> Result<Vec<(String
     for (name, tensors) in layers(contents.tensors) {
         let group = known.get(name).and_then(|layer| groups.iter_mut().find(|(top, _)| *top == layer.top));
         let Some((_, group)) = group else {
-            return Err(Error::weights(
-                path,
-                format!(
-                    "layer '{name}' is not in the model's configuration; write the one that belongs to these weights"
-                ),
-            ));
+            return Err(stranger(path, name));
         };
         group.extend(tensors);
     }
     let frozen = |tensor: &Outgoing| {
-        let layer = tensor.name.rsplit_once('/').and_then(|(layer, _)| known.get(layer));
-        parameter(tensor).starts_with("moving_") || layer.is_some_and(|layer| !layer.trainable)
+        let layer = known.get(tensor.layer());
+        tensor.parameter().starts_with("moving_") || layer.is_some_and(|layer| !layer.trainable)
     };
     for (_, tensors) in &mut groups {
         tensors.sort_by_key(|(_, tensor)| frozen(tensor));

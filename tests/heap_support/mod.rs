@@ -1,4 +1,5 @@
 //! A heap that counts, for tests that promise how little of it they use.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -36,4 +37,9 @@ pub fn peak_of<T>(work: impl FnOnce() -> T) -> (T, usize) {
     PEAK.store(before, Relaxed);
     let result = work();
     (result, PEAK.load(Relaxed).saturating_sub(before))
+}
+
+/// Bytes of the heap that are in use now.
+pub fn live() -> usize {
+    LIVE.load(Relaxed)
 }
