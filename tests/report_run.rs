@@ -41,6 +41,17 @@ fn a_run_leaves_its_page() {
     assert_eq!(page.matches("data:image/jpeg").count(), 2 * 6 + 12);
 }
 
+/// Block 5 trains on kept results of the others: judging whole images takes more than any step did.
+#[test]
+fn a_run_over_kept_results_is_judged_on_images() {
+    let folder = two_classes(["cold", "warm"], (6, 3));
+    let out = folder.path().join("run");
+    let options = ["--freeze-until", "block4_pool", "--epochs", "1"];
+    assert!(train(folder.path(), &out, &options).status().unwrap().success());
+    let page = std::fs::read_to_string(out.join("report.html")).unwrap();
+    assert!(page.contains("6 images that were not trained on"), "the page does not judge");
+}
+
 #[test]
 fn an_evaluation_writes_its_page() {
     let folder = two_classes(["cold & <b>", "warm"], (6, 3));

@@ -17,7 +17,7 @@ use crate::train::{Stage, interrupt};
     after_help = "Example: frostline lr-find examples/clipart8 --input 64 --limit-images 64 --steps 40 --out lr.svg"
 )]
 pub struct Args {
-    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
+    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*; or a file that 'frostline features' wrote
     pub data: PathBuf,
     #[command(flatten)]
     pub setup: SetupArgs,

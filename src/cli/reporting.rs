@@ -18,7 +18,7 @@ use crate::study::profile;
 use crate::study::show::{Method, gradcam};
 use crate::train::augment::preview;
 use crate::train::evaluate::{Evaluation, evaluate};
-use crate::train::passes::Passes;
+use crate::train::passes::{self, Passes};
 use crate::train::run::keeper::BEST;
 use crate::train::run::setup;
 use crate::train::{
@@ -141,6 +141,9 @@ fn judge(session: &Session, store: Store, memory: u64) -> Result<Option<Judged>>
         return Ok(None);
     }
     let (network, mut store) = best(session, store)?;
+    // Kernels that tuning chose may take more than the announced ones: one image is judged whatever they take.
+    let least = store.device().live_bytes() + passes::least_evaluation(&network.graph, &store)?;
+    let memory = memory.max(least);
     if let Some(file) = session.features() {
         let head = setup::behind(run, &network.graph, file.layer())?.rest;
         let found = evaluate(&head, &mut store, &file.part(true, run.batch), run.batch, memory)?;

@@ -29,7 +29,7 @@ use crate::train::{History, Run, Session, interrupt};
     after_help = "Example: frostline train examples/clipart8 --input 96 --pool avg --limit-images 64 --epochs 5"
 )]
 pub struct Args {
-    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*
+    /// DATA/train/CLASS/* with DATA/val/CLASS/*, or DATA/CLASS/*; or a file that 'frostline features' wrote
     #[arg(required_unless_present = "resume")]
     pub data: Option<PathBuf>,
     /// A known recipe; options beside it win: seed (as published) or seed-fixed (its mistakes mended)
