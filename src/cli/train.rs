@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
+use super::Cli;
 use super::augment::Ranges;
 use super::options::cache::CacheArgs;
 use super::options::fitting::FittingArgs;
@@ -13,7 +14,7 @@ use super::options::{presets, weights};
 use super::progress::{Watch, bar};
 use super::reporting::Reporting;
 use super::run_folder::RunFolder;
-use super::{Cli, Shared};
+use super::shared::Shared;
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;

@@ -8,7 +8,7 @@ use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
 use super::precision::PrecisionArgs;
 use super::weights::{WeightsArgs, compare};
-use crate::cli::Shared;
+use crate::cli::shared::Shared;
 use crate::data::folder;
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
