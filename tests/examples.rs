@@ -36,6 +36,26 @@ fn each_scenario_trains() {
     train("--scenario 4 --epochs 2", &out("4")).stderr(contains("frozen: none"));
 }
 
+/// A trained base stands for a pretrained one.
+#[test]
+fn a_scenario_is_recommended_with_reasons_and_done() {
+    let folder = tempfile::tempdir().unwrap();
+    let (first, second) = (folder.path().join("first"), folder.path().join("second"));
+    train("--pool avg --epochs 1", &first);
+    let best = first.join("best.safetensors");
+    let small = SMALL.replace("--weights none", "");
+    let auto = |options: &str, which: &str| {
+        let line = format!("train examples/clipart8 {options} --scenario auto --epochs 1 --cache-limit 0");
+        let mut command = frostline(&words(&line));
+        command.arg("--out").arg(&second).arg(which).arg(&best).assert()
+    };
+    let advice =
+        contains("advice    16 images of 8 classes, 2 each: few").and(contains("advice    scenario "));
+    auto(&small, "--weights").success().stderr(advice).stdout(contains("best      epoch 1"));
+    auto("--limit-images 16", "--from").failure().stderr(contains("--from brings one"));
+    auto("--input 48", "--from").failure().stderr(contains("--input: --from goes on with chain at 32x32"));
+}
+
 #[test]
 fn both_forms_of_the_recipe_train() {
     let folder = tempfile::tempdir().unwrap();

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::Parser;
 
 use super::options::presets;
-use super::{Cli, Command, Shared};
+use super::shared::Shared;
+use super::{Cli, Command};
 use crate::data::augmentation::Augmentation;
 use crate::data::decode::{self, Decoder};
 use crate::error::{Error, Result};

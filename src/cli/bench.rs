@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Shared;
 use super::options::precision::PrecisionArgs;
 use super::options::tune::TuneArgs;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::study::bench::{self, Bench, Change, Options, Record, Verdict};

@@ -1,6 +1,6 @@
 //! `frostline check`: whether this machine computes rightly. Its output is what a bug report should contain.
 
-use super::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::gpu::Device;
 use crate::ops::Precision;

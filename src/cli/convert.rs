@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::error::Result;
 use crate::train::convert::convert;
 use crate::weights;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::outcome::Outcome;
-use super::Shared;
 use super::options::precision::PrecisionArgs;
 use super::progress::bar;
+use super::shared::Shared;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
 use crate::data::folder::{self, Dataset};

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Shared;
 use super::options::precision::PrecisionArgs;
 use super::reporting::judged;
+use super::shared::Shared;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::class_names;
 use crate::data::split::Split;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::plan::{SettingArgs, setting};
-use super::{Shared, save};
+use super::shared::{Shared, save};
 use crate::error::Result;
 use crate::report::gradients;
 use crate::study::explain::Explanation;

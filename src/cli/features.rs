@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::Shared;
 use super::options::precision::PrecisionArgs;
 use super::options::weights::{describe, preprocessing, pretrained};
 use super::progress::bar;
+use super::shared::Shared;
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;

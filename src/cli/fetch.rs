@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::error::Result;
 use crate::weights::fetch::fetch;
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Subcommand;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::gpu::{Device, Edit};
 use crate::study::kernels::{self, File};

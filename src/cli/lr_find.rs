@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::options::setup::SetupArgs;
 use super::progress::{bar, count};
-use super::{Shared, save};
+use super::shared::{Shared, save};
 use crate::error::Result;
 use crate::report::svg::{self, Axis, Lines, Look, Series};
 use crate::train::lr_find::{Point, Range, lr_find, steepest};

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::Shared;
 use super::options::model::ModelArgs;
 use super::options::precision::PrecisionArgs;
+use super::shared::Shared;
 use crate::error::Result;
 use crate::optim::Sgd;
 use crate::study::explain::{Explanation, Setting};

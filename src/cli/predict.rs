@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Shared;
 use super::eval::{self, Applied, Pass};
+use super::shared::Shared;
 use crate::data::split::Split;
 use crate::error::Result;
 use crate::train::Checkpoint;

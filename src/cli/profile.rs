@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Shared;
 use super::options::setup::SetupArgs;
 use super::options::tune::TuneArgs;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::optim;
 use crate::report;

@@ -5,7 +5,7 @@ mod what;
 use std::path::{Path, PathBuf};
 
 use super::options::subject::{Subject, SubjectArgs};
-use super::{Shared, save};
+use super::shared::{Shared, save};
 use crate::error::{Error, Result};
 use crate::nn::Freeze;
 use crate::report::sheet::{self, Tile};

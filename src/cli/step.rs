@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::Shared;
 use super::options::subject::SubjectArgs;
+use super::shared::{Shared, save};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::error::{Error, Result, unknown};
@@ -71,7 +71,7 @@ pub fn run(args: &Args, shared: &Shared) -> Result<()> {
     if let Some(path) = &args.trace {
         let lines =
             stops.iter().map(|stop| serde_json::to_string(stop).expect("plain data serialises") + "\n");
-        super::save(path, &lines.collect::<String>())?;
+        save(path, &lines.collect::<String>())?;
         shared.say(format_args!("written   {}", path.display()));
     }
     if let Some(stop) = args.break_on.as_ref().and_then(|_| first_nan(&stops)) {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::options::weights::{preprocessing, pretrained};
-use super::{Shared, save};
+use super::shared::{Shared, save};
 use crate::data::batches::{Loader, Options};
 use crate::data::folder::{self, Dataset};
 use crate::data::split::Split;

@@ -4,16 +4,17 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 
+use super::Cli;
 use super::augment::Ranges;
 use super::options::cache::CacheArgs;
 use super::options::fitting::FittingArgs;
 use super::options::setup::SetupArgs;
 use super::options::tune::TuneArgs;
 use super::options::{presets, weights};
-use super::progress::Watch;
+use super::progress::{Watch, bar};
 use super::reporting::Reporting;
 use super::run_folder::RunFolder;
-use super::{Cli, Shared};
+use super::shared::Shared;
 use crate::data::batches::Loader;
 use crate::error::{Error, Result};
 use crate::graph::Store;
@@ -87,7 +88,12 @@ fn advised(args: &Args, data: &Path, shared: &Shared) -> Result<()> {
     let images = data.images()?;
     let device = shared.open()?;
     let memory = shared.budget(&device);
-    let advice = advise(&run, images, &mut args.setup.precision.store(device), memory)?;
+    let bar = bar("probes", 0, shared.quiet);
+    let advice = advise(&run, images, &mut args.setup.precision.store(device), memory, |done, all| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    })?;
+    bar.finish_and_clear();
     advice.reasons().iter().for_each(|reason| shared.say(format_args!("advice    {reason}")));
     let line = presets::with_scenario(std::env::args_os().collect(), advice.scenario);
     Cli::parse_from(presets::expand(line)).run()

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tiny_http::{Header, Request, Response, Server};
 
-use super::Shared;
+use super::shared::Shared;
 use crate::error::{Error, Result};
 use crate::report::page::FILE;
 use crate::train::interrupt;

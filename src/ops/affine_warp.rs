@@ -5,6 +5,7 @@ use std::str::FromStr;
 use crate::error::{Error, unknown};
 use crate::gpu::Kernel;
 use crate::ops::pieces::INDEX;
+use crate::ops::rgb::with_rows;
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Case, Dtype, Given, Lowered, Op, Operand, Part, Site, Step, Word};
 use crate::shape::Shape;
@@ -66,18 +67,6 @@ pub struct AffineWarp {
     pub cval: f32,
 }
 
-/// Checks that `x[0]` is RGB and `x[1]` has a row of `numbers` for each of its images: the rule of augmenting ops.
-pub(super) fn rgb_with_rows(x: &[Shape], numbers: usize) -> Result<Shape, String> {
-    if x[0].rank() != 4 || x[0].last() != 3 {
-        return Err(format!("x is {}, expected RGB images (n, h, w, 3)", x[0]));
-    }
-    let expected = Shape::new(&[x[0].dims()[0], numbers]);
-    match x[1] == expected {
-        true => Ok(x[0]),
-        false => Err(format!("{} numbers for images {}, expected {expected}", x[1], x[0])),
-    }
-}
-
 impl AffineWarp {
     /// The place between the pixels whose colour is seen at `at`; `None` where that is the constant.
     fn place(&self, at: f64, size: usize) -> Option<f64> {
@@ -113,7 +102,7 @@ impl Op for AffineWarp {
     }
 
     fn output(&self, x: &[Shape]) -> Result<Shape, String> {
-        rgb_with_rows(x, 6)
+        with_rows(x, 6)
     }
 
     fn input_dtype(&self, index: usize) -> Dtype {

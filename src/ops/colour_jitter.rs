@@ -1,8 +1,8 @@
 //! One colour matrix per image: brightness, contrast, saturation and hue at once.
 
 use crate::gpu::Kernel;
-use crate::ops::affine_warp::rgb_with_rows;
 use crate::ops::pieces::INDEX;
+use crate::ops::rgb::with_rows;
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Case, Given, Lowered, Op, Operand, Part, Site, Step};
 use crate::shape::Shape;
@@ -24,7 +24,7 @@ impl Op for ColourJitter {
     }
 
     fn output(&self, x: &[Shape]) -> Result<Shape, String> {
-        rgb_with_rows(x, 12)
+        with_rows(x, 12)
     }
 
     fn differentiable(&self, _index: usize) -> bool {

@@ -1,9 +1,8 @@
 //! Two images become one: mixup blends them, cutmix pastes a part of one into the other.
 
 use crate::gpu::Kernel;
-use crate::ops::affine_warp::rgb_with_rows;
 use crate::ops::pieces::INDEX;
-use crate::ops::random_erasing::inside;
+use crate::ops::rgb::{inside, with_rows};
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Case, Given, Lowered, Op, Operand, Part, Site, Step};
 use crate::shape::Shape;
@@ -29,7 +28,7 @@ impl Op for Mix {
 
     fn output(&self, x: &[Shape]) -> Result<Shape, String> {
         match x[0] == x[1] {
-            true => rgb_with_rows(&[x[0], x[2]], 5),
+            true => with_rows(&[x[0], x[2]], 5),
             false => Err(format!("images {} and partners {}, expected one shape", x[0], x[1])),
         }
     }

@@ -1,9 +1,9 @@
 //! A rectangle of noise in each image, so that no single detail decides.
 
 use crate::gpu::Kernel;
-use crate::ops::affine_warp::rgb_with_rows;
 use crate::ops::pieces::{INDEX, RANDOM};
 use crate::ops::random::Key;
+use crate::ops::rgb::{inside, with_rows};
 use crate::ops::step::flat_grid;
 use crate::ops::{Array, Case, Given, Live, Lowered, Op, Operand, Part, Site, Step, Word};
 use crate::shape::Shape;
@@ -22,19 +22,13 @@ const SOURCE: &str = include_str!("../../shaders/random_erasing.wgsl");
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RandomErasing;
 
-/// Whether the centre of pixel `i` of an (h, w) image lies in `[top, left, bottom, right]`.
-pub(super) fn inside(i: usize, [h, w]: [usize; 2], rectangle: &[f64]) -> bool {
-    let (row, column) = (((i / w) as f64 + 0.5) / h as f64, ((i % w) as f64 + 0.5) / w as f64);
-    (rectangle[0]..rectangle[2]).contains(&row) && (rectangle[1]..rectangle[3]).contains(&column)
-}
-
 impl Op for RandomErasing {
     fn kind(&self) -> &'static str {
         "random_erasing"
     }
 
     fn output(&self, x: &[Shape]) -> Result<Shape, String> {
-        rgb_with_rows(x, 4)
+        with_rows(x, 4)
     }
 
     fn differentiable(&self, _index: usize) -> bool {

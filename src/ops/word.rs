@@ -1,6 +1,6 @@
 //! Words of a step's parameter block: sizes, factors, and values that are known only when the step runs.
 
-use crate::ops::Operand;
+use crate::ops::operand::Operand;
 
 /// One word of the parameter block `p`.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -8,8 +8,8 @@ use crate::nn::{Architecture, Freeze, Head, Pool};
 use crate::optim::{Adam, Optimizer};
 use crate::train::fit::Fit;
 use crate::train::pretrained::Start;
-use crate::train::run::Run;
 use crate::train::run::setup;
+use crate::train::run::{Place, Run};
 use crate::train::schedule::stages::Stage;
 
 /// From so many images per class on, fine-tuning has enough to go on; the published recipe has 258.
@@ -73,24 +73,43 @@ impl Advice {
     }
 }
 
-/// Probes with the base and the first weights of `run`.
+/// Probes with the base and the first weights of `run`, within `memory` bytes. `progress` sees how many images of how many
+/// the base has run over.
 ///
 /// # Errors
-/// Random weights, whose features say nothing; a base without the early layer; no validation images; the device.
-pub fn advise(run: &Run, images: &Dataset, store: &mut Store, memory: u64) -> Result<Advice> {
-    if run.start == Start::Random {
-        return Err(Error::Usage(
-            "--scenario auto probes pretrained features; give --weights, or a number".into(),
-        ));
+/// Random weights, whose features say nothing; a whole model; a base without the early layer; no validation images; the device.
+pub fn advise(
+    run: &Run,
+    images: &Dataset,
+    store: &mut Store,
+    memory: u64,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Advice> {
+    let refused = match run.start {
+        Start::Weights(_) => None,
+        Start::Random => Some("--scenario auto probes pretrained features; give --weights, or a number"),
+        Start::Checkpoint(_) => {
+            Some("--scenario auto chooses a head, and --from brings one; give --weights, or a number")
+        }
+    };
+    if let Some(why) = refused {
+        return Err(Error::Usage(why.into()));
     }
     let last = run.architecture.layers[run.architecture.base - 1].name.clone();
-    let late = probe(run, &last, images, store, memory)?;
-    let early = probe(run, EARLY, images, store, memory)?;
+    let run = Run { place: Some(Place::of(store, memory)), ..run.clone() };
+    let late = probe(&run, &last, images, store, |done, all| progress(done, 2 * all))?;
+    let early = probe(&run, EARLY, images, store, |done, all| progress(all + done, 2 * all))?;
     Ok(Advice::new(run.data.train, run.data.classes.len(), late, early))
 }
 
 /// The validation accuracy of a linear classifier on the averaged features of `layer`.
-fn probe(run: &Run, layer: &str, images: &Dataset, store: &mut Store, memory: u64) -> Result<f64> {
+fn probe(
+    run: &Run,
+    layer: &str,
+    images: &Dataset,
+    store: &mut Store,
+    progress: impl FnMut(usize, usize),
+) -> Result<f64> {
     let few = images.clone().limited(Some(PROBED));
     let mut probe =
         Run { architecture: architecture(&run.architecture, layer, images.classes.len())?, ..run.clone() };
@@ -99,7 +118,7 @@ fn probe(run: &Run, layer: &str, images: &Dataset, store: &mut Store, memory: u6
     let stage = Stage { freeze: Freeze::All, epochs: 40, rate: 0.003 };
     let graph = setup::graph(&probe, &stage)?;
     let loaders = setup::loaders(&probe, &few)?;
-    let staged = setup::stage(&probe, &graph, &loaders, None, store, |_, _| ())?;
+    let staged = setup::stage(&probe, &graph, &loaders, None, store, progress)?;
     let rule = Optimizer::Adam(Adam::with_decay(0.1)).rule();
     let fit = Fit {
         val: staged.val.as_deref(),
@@ -107,7 +126,7 @@ fn probe(run: &Run, layer: &str, images: &Dataset, store: &mut Store, memory: u6
         batch: run.batch,
         learning_rate: stage.rate,
         seed: run.seed,
-        memory,
+        memory: staged.memory,
         ..Fit::new(&staged.graph, &*staged.train, rule)
     };
     let history = fit.run(store, &mut ())?;

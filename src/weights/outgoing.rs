@@ -68,12 +68,12 @@ pub(super) fn write(path: &Path, tensor: &Outgoing, values: &[f32], out: &mut im
         return Err(Error::weights(path, what));
     }
     let put = |bytes: &[u8]| out.write_all(bytes);
-    let fits = match dtype {
-        Dtype::F16 => decode::f16_bytes(values, put),
-        _ => decode::f32_bytes(values, put).map(|()| true),
+    let (width, fits) = match dtype {
+        Dtype::F16 => (2, decode::f16_bytes(values, put)),
+        _ => (4, decode::f32_bytes(values, put).map(|()| true)),
     };
     match fits.map_err(Error::io("write", path))? {
-        true => Ok((values.len() * dtype.size()) as u64),
+        true => Ok(values.len() as u64 * width),
         false => {
             let what = format!("'{name}' has values beyond 65504, the largest of f16; write it as f32");
             Err(Error::weights(path, what))

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::cli::Shared;
+use crate::cli::shared::Shared;
 use crate::error::{Result, bytes};
 use crate::gpu::Caps;
 use crate::train::{Run, Size};

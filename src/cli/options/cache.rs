@@ -1,6 +1,6 @@
 //! The options of the feature cache.
 
-use crate::cli::{Shared, bytes};
+use crate::cli::shared::{Shared, bytes};
 use crate::error::Result;
 use crate::train::features::cache::FeatureCache;
 

@@ -59,6 +59,18 @@ impl ModelArgs {
         self.model.as_deref().unwrap_or("vgg16")
     }
 
+    /// Options that say otherwise of the base than `made`, which is there already.
+    pub fn against(&self, made: &Architecture) -> Vec<&'static str> {
+        let last = made.layers[..made.base].last().map(|layer| &layer.name);
+        let otherwise = [
+            ("--model", self.model.as_ref().is_some_and(|model| *model != made.model)),
+            ("--layers", self.layers.is_some()),
+            ("--layer", self.layer.is_some() && self.layer.as_ref() != last),
+            ("--input", self.input.is_some_and(|side| [side; 2] != made.input)),
+        ];
+        otherwise.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
+    }
+
     pub fn freeze(&self) -> Result<Freeze> {
         match &self.freeze_until {
             Some(layer) => Ok(Freeze::Until(layer.clone())),

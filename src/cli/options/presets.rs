@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::builder::{PossibleValue, PossibleValuesParser};
 
-use crate::cli::Shared;
+use crate::cli::shared::Shared;
 
 /// A named line of options of `frostline train`.
 pub struct Preset {

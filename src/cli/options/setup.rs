@@ -8,7 +8,7 @@ use super::model::ModelArgs;
 use super::optimizer::OptimizerArgs;
 use super::precision::PrecisionArgs;
 use super::weights::{WeightsArgs, compare};
-use crate::cli::Shared;
+use crate::cli::shared::Shared;
 use crate::data::folder;
 use crate::data::resize::Filter;
 use crate::error::{Error, Result};
@@ -107,27 +107,24 @@ impl SetupArgs {
     /// # Errors
     /// An option about images or the base that says otherwise than what made the features.
     fn agrees_with(&self, file: &FeatureFile) -> Result<()> {
-        let (made, asked) = (&file.origin.architecture, &self.model);
-        let last = &made.layers[made.base - 1].name;
+        let made = &file.origin.architecture;
         let otherwise = [
-            ("--model", asked.model.as_ref().is_some_and(|model| *model != made.model)),
-            ("--layers", asked.layers.is_some()),
-            ("--layer", asked.layer.as_ref().is_some_and(|layer| layer != last)),
-            ("--input", asked.input.is_some_and(|side| [side; 2] != made.input)),
-            ("--preprocessing", asked.preprocessing.is_some_and(|how| how != made.preprocessing)),
+            ("--preprocessing", self.model.preprocessing.is_some_and(|how| how != made.preprocessing)),
             ("--weights", self.weights.weights.is_some()),
             ("--from", self.from.is_some()),
             ("--resize", self.resize.is_some()),
             ("--val-fraction", self.val_fraction.is_some()),
         ];
-        let given: Vec<&str> = otherwise.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
+        let mut given = self.model.against(made);
+        given.extend(otherwise.into_iter().filter_map(|(name, given)| given.then_some(name)));
         if given.is_empty() {
             return Ok(());
         }
-        let (model, [h, w], given) = (&made.model, made.input, given.join(", "));
         Err(Error::Usage(format!(
-            "{given}: these features are of {model} at {h}x{w} up to {last}, and nothing can change that now; leave it out, \
-             or write others with 'frostline features'"
+            "{}: these features are of {}, and nothing can change that now; leave it out, or write others with \
+             'frostline features'",
+            given.join(", "),
+            described(made)
         )))
     }
 
@@ -159,6 +156,14 @@ impl SetupArgs {
             Start::Checkpoint(path) => path,
         };
         let (checkpoint, _) = Checkpoint::open(path)?;
+        let given = self.model.against(&checkpoint.architecture);
+        if !given.is_empty() {
+            return Err(Error::Usage(format!(
+                "{}: --from goes on with {}; leave it out, or take nothing but weights with --weights",
+                given.join(", "),
+                described(&checkpoint.architecture)
+            )));
+        }
         if checkpoint.classes.is_empty() {
             checkpoint.network()?.check_classes(classes.len())?;
         }
@@ -171,4 +176,11 @@ impl SetupArgs {
         let (theirs, ours) = (checkpoint.classes.join(", "), classes.join(", "));
         Err(Error::weights(path, format!("knows the classes {theirs}, but the data has {ours}")))
     }
+}
+
+/// A base that is there already, in words.
+fn described(made: &Architecture) -> String {
+    let [h, w] = made.input;
+    let last = made.layers[..made.base].last().map(|layer| format!(" up to {}", layer.name));
+    format!("{} at {h}x{w}{}", made.model, last.unwrap_or_default())
 }

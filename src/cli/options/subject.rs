@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::weights::{preprocessing, pretrained};
-use crate::cli::Shared;
+use crate::cli::shared::Shared;
 use crate::data::batches::{Loader, Options};
 use crate::data::decode::{self, Decoder};
 use crate::data::split::Split;

@@ -1,6 +1,6 @@
 //! `--tune`: kernels chosen by measuring them, for the commands that run a network.
 
-use crate::cli::Shared;
+use crate::cli::shared::Shared;
 use crate::error::Result;
 use crate::graph::{Graph, Store};
 use crate::study::tune::{Finding, Known, Level, tune};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::cli::Shared;
+use crate::cli::shared::Shared;
 use crate::error::{Error, Result};
 use crate::nn::{Preprocessing, init, vgg};
 use crate::train::pretrained::{Pretrained, stated_preprocessing};
