@@ -6,6 +6,7 @@
 //!     cargo bench --bench kernels                          # everything, on each op's default rung
 //!     cargo bench --bench kernels -- 'conv2d/forward'      # a part of one op
 //!     FROSTLINE_RUNG=naive cargo bench --bench kernels     # another rung, where an op has it
+//!     FROSTLINE_PRECISION=f16 cargo bench --bench kernels  # activations and gradients stored as f16
 
 mod support;
 
@@ -17,12 +18,11 @@ use frostline::ops::cases::{self, Bench};
 use frostline::ops::{Case, Lowered, Part, Rung, Rungs, trial};
 use frostline::study::bound::{Bound, lower};
 
-/// Largest relative distance from the reference that a kernel may have and still be timed.
-const TOLERANCE: f64 = 1e-5;
-
 fn kernels(criterion: &mut Criterion) {
     let device = support::device();
+    let precision = support::precision(&device);
     for bench in cases::bench() {
+        let bench = Bench { case: bench.case.at(precision), ..bench };
         let rungs = rungs(&device, &bench.case);
         for part in [Part::Forward, Part::DX, Part::DW] {
             time(criterion, &device, &bench, rungs, part);
@@ -72,7 +72,8 @@ fn rungs(device: &Device, case: &Case) -> Rungs {
 fn matches_its_reference(device: &Device, case: &Case, rungs: Rungs) {
     let found = trial::compare_all(device, case, rungs).unwrap_or_else(|error| panic!("{error}"));
     for result in found {
-        let right = result.rel_l2 <= TOLERANCE && result.broken_guards == 0;
+        let limit = trial::tolerance(case, rungs, result.operand);
+        let right = result.rel_l2 <= limit && result.broken_guards == 0;
         assert!(right, "{} {rungs:?} does not match its reference: {result:?}", case.name());
     }
 }

@@ -4,6 +4,7 @@
 //! The mean that criterion prints is of single passes, each waited for; `--verbose` adds the median.
 //!
 //!     cargo bench --bench steps -- layers5
+//!     FROSTLINE_PRECISION=f16 cargo bench --bench steps -- layers5
 
 mod support;
 
@@ -12,12 +13,12 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use frostline::graph::Choices;
-use frostline::ops::Precision;
 use frostline::study::bench::steps::{Ready, all};
 
 fn passes(criterion: &mut Criterion) {
     let device = Arc::new(support::device());
-    let mut group = criterion.benchmark_group("vgg19");
+    let precision = support::precision(&device);
+    let mut group = criterion.benchmark_group(format!("vgg19 {}", precision.name()));
     group.sample_size(10).sampling_mode(SamplingMode::Flat);
     group.warm_up_time(Duration::from_secs(3)).measurement_time(Duration::from_secs(10));
     for sized in all() {
@@ -27,7 +28,7 @@ fn passes(criterion: &mut Criterion) {
         let mut ready = None;
         group.bench_function(BenchmarkId::new(sized.pass.name, size), |bencher| {
             let pass = ready.get_or_insert_with(|| {
-                let ready = Ready::new(&device, &sized, &Choices::default(), Precision::F32);
+                let ready = Ready::new(&device, &sized, &Choices::default(), precision);
                 ready.unwrap_or_else(|error| panic!("{error}"))
             });
             bencher.iter(|| pass.time().unwrap_or_else(|error| panic!("{error}")));
