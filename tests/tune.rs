@@ -55,7 +55,7 @@ impl Op for Planted {
         let mut lowered = self.0.forward(&Planted::naive(site));
         match site.rungs.forward {
             Rung::Subgroup => lowered.steps[0].groups = [1; 3],
-            Rung::Tiled => lowered.steps = vec![lowered.steps[0].clone(); 10],
+            Rung::Tiled => lowered.steps = vec![lowered.steps[0].clone(); 40],
             _ => {}
         }
         lowered
