@@ -22,21 +22,11 @@ struct P {
     accumulate: u32,  // 1: add to y, where it is not pooled
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> y: array<vec4<y_type>>;
 
 // Row z of M, transformed along the row.
-fn load_row(z: u32, first: u32) -> Outputs {
-    let i = x_at / 4u + first + z * POINTS * p.z_stride;
-    let s = p.z_stride;
-    var m = Points(x[i], x[i + s], x[i + 2u * s], x[i + 3u * s], vec4f(), vec4f());
-    if POINTS == 6u {
-        m.e = x[i + 4u * s];
-        m.f = x[i + 5u * s];
-    }
-    return outputs_of_points(m);
-}
+fn load_row(z: u32, first: u32) -> Outputs { return outputs_of_points(row_of_points(z, first)); }
 
 // ReLU; unlike max, this lets a NaN through.
 fn keep(v: vec4f) -> vec4f {

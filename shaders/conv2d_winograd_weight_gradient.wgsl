@@ -14,20 +14,10 @@ struct P {
     accumulate: u32,
 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 
 // Row z of d_U, transformed along the row.
-fn load_row(z: u32, first: u32) -> Taps {
-    let i = x_at / 4u + first + z * POINTS * p.z_stride;
-    let s = p.z_stride;
-    var u = Points(x[i], x[i + s], x[i + 2u * s], x[i + 3u * s], vec4f(), vec4f());
-    if POINTS == 6u {
-        u.e = x[i + 4u * s];
-        u.f = x[i + 5u * s];
-    }
-    return taps_of_points(u);
-}
+fn load_row(z: u32, first: u32) -> Taps { return taps_of_points(row_of_points(z, first)); }
 
 fn put(i: u32, v: vec4f) {
     var w = v;

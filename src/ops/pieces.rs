@@ -58,6 +58,7 @@ piece!("`stack_at`, `put_column`: the transformed matrices.", WINOGRAD_STACK, "w
 piece!("`Points`, `Outputs`, `Taps`: lines of Winograd tiles.", WINOGRAD_LINE, "winograd_line");
 piece!("The transforms of F(4x4, 3x3) along a line.", WINOGRAD_F4, "winograd_f4");
 piece!("The transforms of F(2x2, 3x3) along a line.", WINOGRAD_F2, "winograd_f2");
+piece!("`row_of_points`: what the products left of a tile.", WINOGRAD_PRODUCTS, "winograd_products");
 piece!("`put_tile`: stores a tile of outputs.", WINOGRAD_PUT, "winograd_put");
 piece!(
     "`put_tile`: stores the maxima of 2x2 windows, and their positions.",

@@ -102,6 +102,7 @@ impl Method<'_> {
         };
         let kernel = self
             .kernel("conv2d_winograd_output", source, "output_tiles")
+            .piece(pieces::WINOGRAD_PRODUCTS)
             .piece(pieces::WINOGRAD_TILE)
             .piece(put);
         let (kernel, groups) = self.spread(kernel, Lanes::Channels, [count, 1], c);
@@ -127,7 +128,9 @@ impl Method<'_> {
     pub fn weight_gradient(&self, [ci, co]: [usize; 2], d_u: &Target) -> Step {
         let d_w = Operand::DParam(0);
         let source = include_str!("../../../../shaders/conv2d_winograd_weight_gradient.wgsl");
-        let kernel = self.kernel("conv2d_winograd_weight_gradient", source, "weight_gradient");
+        let kernel = self
+            .kernel("conv2d_winograd_weight_gradient", source, "weight_gradient")
+            .piece(pieces::WINOGRAD_PRODUCTS);
         let (kernel, groups) = self.spread(kernel, Lanes::Channels, [ci, 1], co);
         Step::new(kernel, Part::DW)
             .read("x", d_u.operand)
